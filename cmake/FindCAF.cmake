@@ -1,0 +1,47 @@
+# Finds the C++ Actor Framework where its package has no CMake files of its own, as Debian's libcaf-dev.
+#
+# Components: core io openssl. Targets: CAF::core, CAF::io, CAF::openssl.
+include(FindPackageHandleStandardArgs)
+
+find_path(CAF_INCLUDE_DIR caf/config.hpp)
+if(CAF_INCLUDE_DIR AND EXISTS ${CAF_INCLUDE_DIR}/caf/config.hpp)
+  # CAF_VERSION is one number: 1706 is 0.17.6.
+  file(STRINGS ${CAF_INCLUDE_DIR}/caf/config.hpp caf_version_line REGEX "^#define CAF_VERSION [0-9]+")
+  if(caf_version_line MATCHES "([0-9]+)([0-9][0-9])([0-9][0-9])$" OR caf_version_line MATCHES " ()([0-9]?[0-9])([0-9][0-9])$")
+    set(caf_major "${CMAKE_MATCH_1}")
+    if(caf_major STREQUAL "")
+      set(caf_major 0)
+    endif()
+    math(EXPR caf_minor "${CMAKE_MATCH_2}")
+    math(EXPR caf_patch "${CMAKE_MATCH_3}")
+    set(CAF_VERSION ${caf_major}.${caf_minor}.${caf_patch})
+  endif()
+endif()
+
+set(caf_required CAF_INCLUDE_DIR)
+foreach(component IN LISTS CAF_FIND_COMPONENTS)
+  find_library(CAF_${component}_LIBRARY caf_${component})
+  list(APPEND caf_required CAF_${component}_LIBRARY)
+  if(CAF_${component}_LIBRARY)
+    set(CAF_${component}_FOUND TRUE)
+  endif()
+endforeach()
+find_package_handle_standard_args(CAF REQUIRED_VARS ${caf_required} VERSION_VAR CAF_VERSION HANDLE_COMPONENTS)
+
+if(CAF_FOUND)
+  foreach(component IN LISTS CAF_FIND_COMPONENTS)
+    if(NOT TARGET CAF::${component})
+      add_library(CAF::${component} UNKNOWN IMPORTED)
+      set_target_properties(CAF::${component} PROPERTIES
+        IMPORTED_LOCATION ${CAF_${component}_LIBRARY} INTERFACE_INCLUDE_DIRECTORIES ${CAF_INCLUDE_DIR})
+    endif()
+  endforeach()
+  foreach(component IN ITEMS io openssl)
+    if(TARGET CAF::${component})
+      set_property(TARGET CAF::${component} PROPERTY INTERFACE_LINK_LIBRARIES CAF::core)
+    endif()
+  endforeach()
+  if(TARGET CAF::openssl AND TARGET CAF::io)
+    set_property(TARGET CAF::openssl APPEND PROPERTY INTERFACE_LINK_LIBRARIES CAF::io)
+  endif()
+endif()

@@ -1,0 +1,134 @@
+// What went wrong, as a value.
+//
+// An Error crosses process walls, so the numbers of its codes never change: a new code takes a new number, a
+// dropped one leaves a hole. docs/formats/error_codes.md lists them.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+namespace prong {
+
+/// Every kind of failure that Prong reports.
+enum class Errc : std::uint16_t {
+  // What the caller did.
+  invalid_argument = 1,
+  invalid_state = 2,
+  size_invalid = 3,
+  overflow = 4,
+  wrong_process = 5,  ///< A handle was used in another process than the one that made it.
+  threads_exist = 6,  ///< A fork was asked for while other threads exist.
+  already_started = 7,
+  not_started = 8,
+
+  // What the machine did.
+  system = 20,  ///< A system call failed; `system_error` holds errno.
+  not_supported = 21,
+  interrupted = 22,
+
+  // The outcome of a call.
+  not_delivered = 40,    ///< The handler has provably not run.
+  outcome_unknown = 41,  ///< The peer went away while the handler may have run.
+  deadline_exceeded = 42,
+  cancelled = 43,
+  overloaded = 44,       ///< A bounded queue was full.
+  process_expired = 45,  ///< The backend died; `death` tells how.
+  stopped = 46,          ///< The peer has stopped in order.
+
+  // What a message was.
+  bad_message = 60,  ///< A peer broke the protocol.
+  malformed = 61,    ///< Bytes that do not decode.
+  missing_key = 62,
+  wrong_type = 63,
+  out_of_range = 64,  ///< A number that does not fit the wanted type.
+  unknown_command = 65,
+  missing_argument = 66,
+  unknown_argument = 67,
+  ill_typed_argument = 68,
+  handler_failed = 69,  ///< The handler threw; `remote` tells what.
+  too_large = 70,
+
+  // Queues and rings.
+  queue_full = 80,
+  queue_empty = 81,
+  record_too_big = 82,
+  closed = 83,
+
+  // Events.
+  no_free_event = 100,
+  foreign_event = 101,
+  double_release = 102,
+  bad_index = 103,
+
+  // Frames.
+  oversize = 120,
+  no_free_slot = 121,
+  stale_frame = 122,
+};
+
+/// Returns the code's name as it is spelt above, or "unknown" for a number of a newer peer.
+[[nodiscard]] std::string_view name_of(Errc code) noexcept;
+
+/// How a backend ended.
+struct ProcessDeath {
+  std::string process;  ///< The process's name.
+  std::int32_t pid = 0;
+  std::int32_t exit_code = 0;  ///< Meaningful when `signal` is 0.
+  std::int32_t signal = 0;     ///< The signal that ended it, or 0.
+  std::string command;         ///< The command it was running, or empty.
+};
+
+/// The exception that a handler threw in another process.
+struct RemoteFailure {
+  std::string type;  ///< The demangled name of the exception's type.
+  std::string what;
+  std::string command;  ///< The command whose handler threw.
+  std::string process;  ///< The process it ran in.
+};
+
+/// A failure: a code that programs decide by and a sentence that people read.
+class Error {
+ public:
+  Error() = default;
+  Error(Errc code, std::string message) : code_{code}, message_{std::move(message)} {}
+
+  /// Makes an Error of a failed system call: "`what`: strerror(`number`)".
+  [[nodiscard]] static Error from_errno(std::string_view what, int number);
+  /// Makes an Error of errno as it stands.
+  [[nodiscard]] static Error from_errno(std::string_view what);
+  /// Makes a process_expired of `death`, with the sentence that describes it.
+  [[nodiscard]] static Error from_death(ProcessDeath death);
+  /// Makes a handler_failed of `failure`.
+  [[nodiscard]] static Error from_remote(RemoteFailure failure);
+
+  [[nodiscard]] Errc code() const noexcept { return code_; }
+  [[nodiscard]] const std::string& message() const noexcept { return message_; }
+  /// Returns the errno of a `system` error, else 0.
+  [[nodiscard]] int system_error() const noexcept { return system_error_; }
+  /// Returns how the process died, or null where this is no process_expired.
+  [[nodiscard]] const ProcessDeath* death() const noexcept { return death_.get(); }
+  /// Returns what the handler threw, or null where this is no handler_failed.
+  [[nodiscard]] const RemoteFailure* remote() const noexcept { return remote_.get(); }
+
+  /// Puts "`context`: " before the message.
+  [[nodiscard]] Error with_context(std::string_view context) &&;
+
+  friend bool operator==(const Error& a, const Error& b) noexcept {
+    return a.code_ == b.code_ && a.message_ == b.message_;
+  }
+
+ private:
+  Errc code_ = Errc::invalid_state;
+  int system_error_ = 0;
+  std::string message_;
+  std::shared_ptr<const ProcessDeath> death_;
+  std::shared_ptr<const RemoteFailure> remote_;
+};
+
+/// Returns "code: message".
+[[nodiscard]] std::string to_string(const Error& error);
+
+}  // namespace prong

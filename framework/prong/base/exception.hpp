@@ -1,0 +1,53 @@
+// What is thrown where users meet an Error: in Future::get(), Result::value() and constructors.
+#pragma once
+
+#include "prong/base/error.hpp"
+
+#include <stdexcept>
+
+namespace prong {
+
+/// An Error on its way up the stack.
+class Exception : public std::runtime_error {
+ public:
+  explicit Exception(Error error) : std::runtime_error{to_string(error)}, error_{std::move(error)} {}
+
+  [[nodiscard]] const Error& error() const noexcept { return error_; }
+  [[nodiscard]] Errc code() const noexcept { return error_.code(); }
+
+ private:
+  Error error_;
+};
+
+/// The backend died before it answered.
+class ProcessExpired : public Exception {
+ public:
+  /// Requires: `error.death()` is not null.
+  explicit ProcessExpired(Error error) : Exception{std::move(error)} {}
+
+  [[nodiscard]] const ProcessDeath& death() const noexcept { return *error().death(); }
+  /// Returns the exit code, or minus the signal that ended the process.
+  [[nodiscard]] int exit_code() const noexcept { return death().signal != 0 ? -death().signal : death().exit_code; }
+  [[nodiscard]] int signal() const noexcept { return death().signal; }
+  [[nodiscard]] int pid() const noexcept { return death().pid; }
+};
+
+/// A wait or a call reached its deadline.
+class DeadlineExceeded : public Exception {
+ public:
+  using Exception::Exception;
+};
+
+/// A handler threw in the backend. The backend lives.
+class RemoteException : public Exception {
+ public:
+  /// Requires: `error.remote()` is not null.
+  explicit RemoteException(Error error) : Exception{std::move(error)} {}
+
+  [[nodiscard]] const RemoteFailure& remote() const noexcept { return *error().remote(); }
+};
+
+/// Throws the exception type that belongs to `error`'s code.
+[[noreturn]] void throw_error(Error error);
+
+}  // namespace prong
