@@ -81,9 +81,16 @@ Result<SharedMemory> SharedMemory::open(UniqueFd descriptor) {
 }
 
 Result<Mapping> SharedMemory::map(Access access) const {
-  void* const data = ::mmap(nullptr, size_, protection(access), MAP_SHARED, fd_.get(), 0);
+  return map_part(0, size_, access);
+}
+
+Result<Mapping> SharedMemory::map_part(std::size_t offset, std::size_t size, Access access) const {
+  const auto end = checked_add(offset, size);
+  PRONG_EXPECT(end && *end <= size_ && offset % page_size() == 0 && size > 0,
+               "a mapping is of whole pages of the memory");
+  void* const data = ::mmap(nullptr, size, protection(access), MAP_SHARED, fd_.get(), static_cast<off_t>(offset));
   if (data == MAP_FAILED) return Error::from_errno("mmap");
-  return Mapping{static_cast<std::byte*>(data), size_};
+  return Mapping{static_cast<std::byte*>(data), size};
 }
 
 Result<Mapping> SharedMemory::map_twice(std::size_t offset, std::size_t size, Access access) const {

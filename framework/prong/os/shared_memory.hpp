@@ -54,6 +54,8 @@ class SharedMemory {
 
   /// Maps all of it. Fails with: system.
   [[nodiscard]] Result<Mapping> map(Access access) const;
+  /// Maps [offset, offset + size). Requires: both are multiples of the page size and within size(). Fails with: system.
+  [[nodiscard]] Result<Mapping> map_part(std::size_t offset, std::size_t size, Access access) const;
   /// Maps [offset, offset + size) twice in a row, so that a ring needs no wrap-around case.
   ///
   /// Requires: both are multiples of the page size and within size().

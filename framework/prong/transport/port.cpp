@@ -1,0 +1,96 @@
+#include "prong/transport/port.hpp"
+
+#include <unistd.h>
+
+#include <new>
+
+namespace prong::transport {
+namespace {
+
+constexpr Side other(Side side) noexcept {
+  return side == Side::frontend ? Side::backend : Side::frontend;
+}
+
+constexpr std::size_t words_offset(Side producer, Lane lane) noexcept {
+  return ((producer == Side::frontend ? 0U : 1U) + (lane == Lane::data ? 0U : 2U)) * sizeof(RingWords);
+}
+
+RingWords& words_at(const os::Mapping& page, Side producer, Lane lane) noexcept {
+  // Fresh memory of zeros is a valid RingWords: lock-free atomics have no state but their value.
+  return *std::launder(reinterpret_cast<RingWords*>(page.data() + words_offset(producer, lane)));
+}
+
+// One sleep word serves a side: its data lane's. The control lane's stay zero.
+RingWords& receive_words(const os::Mapping& page, Side receiver) noexcept {
+  return words_at(page, other(receiver), Lane::data);
+}
+
+}  // namespace
+
+Result<Port> Port::open(const Segment& segment, Side side) {
+  std::vector<os::Mapping> mappings;
+  PRONG_TRY_ASSIGN(auto page, segment.memory().map_part(0, os::page_size(), os::Access::read_write));
+  mappings.push_back(std::move(page));
+  for (const Side producer : {side, other(side)}) {
+    for (const Lane lane : {Lane::data, Lane::control}) {
+      const auto access = producer == side ? os::Access::read_write : os::Access::read_only;
+      PRONG_TRY_ASSIGN(
+          auto ring, segment.memory().map_twice(segment.ring_offset(producer, lane), segment.ring_size(lane), access));
+      mappings.push_back(std::move(ring));
+    }
+  }
+  for (os::Mapping& mapping : mappings) PRONG_TRY(mapping.keep_from_children());
+  return Port{segment, side, std::move(mappings)};
+}
+
+Port::Port(const Segment& segment, Side side, std::vector<os::Mapping> mappings) noexcept
+    : mappings_{std::move(mappings)},
+      sizes_{segment.ring_size(Lane::data), segment.ring_size(Lane::control)},
+      own_bell_{segment.bell(side)},
+      peer_bell_{segment.bell(other(side))},
+      producers_{{words_at(mappings_[0], side, Lane::data), mappings_[1].bytes(), sizes_[0]},
+                 {words_at(mappings_[0], side, Lane::control), mappings_[2].bytes(), sizes_[1]}},
+      consumers_{{words_at(mappings_[0], other(side), Lane::data), mappings_[3].bytes(), sizes_[0]},
+                 {words_at(mappings_[0], other(side), Lane::control), mappings_[4].bytes(), sizes_[1]}},
+      receive_sleep_{receive_words(mappings_[0], side).consumer_sleep},
+      space_sleep_{words_at(mappings_[0], side, Lane::data).producer_sleep},
+      peer_receives_{receive_words(mappings_[0], other(side)).consumer_sleep, peer_bell_},
+      peer_waits_for_space_{words_at(mappings_[0], other(side), Lane::data).producer_sleep, peer_bell_} {}
+
+Push Port::try_send(Lane lane, Bytes first, Bytes second) noexcept {
+  return producers_[index(lane)].try_push(first, second);
+}
+
+void Port::flush() noexcept {
+  const bool data = producers_[0].publish();
+  const bool control = producers_[1].publish();
+  if (data || control) peer_receives_.ring_if_asleep();
+}
+
+void Port::release() noexcept {
+  const bool data = consumers_[0].release();
+  const bool control = consumers_[1].release();
+  if (data || control) peer_waits_for_space_.ring_if_asleep();
+}
+
+bool Port::has_records() const noexcept {
+  return consumers_[1].has_records() || consumers_[0].has_records();
+}
+
+bool Port::prepare_sleep() noexcept {
+  receive_sleep_.announce();
+  if (!has_records()) return true;
+  receive_sleep_.withdraw();
+  return false;
+}
+
+void Port::finish_sleep() noexcept {
+  receive_sleep_.withdraw();
+}
+
+void Port::ring_self() const noexcept {
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const auto written = ::write(own_bell_, &one, sizeof one);
+}
+
+}  // namespace prong::transport

@@ -1,0 +1,68 @@
+// One side's end of a segment: records out, records in, and the bell.
+#pragma once
+
+#include "prong/transport/byte_ring.hpp"
+#include "prong/transport/doorbell.hpp"
+#include "prong/transport/segment.hpp"
+
+#include <vector>
+
+namespace prong::transport {
+
+/// Sends and receives records, and sleeps without missing one.
+///
+/// Thread safety: one thread at a time sends, one thread at a time receives; these may be two.
+/// If the peer dies: what it published can be received; nothing here notices the death (a pidfd does).
+/// After fork: the mapping is not inherited; the child makes a Port of its own.
+class Port {
+ public:
+  /// Maps the segment for `side`. Requires: `segment` outlives the Port. Fails with: system.
+  [[nodiscard]] static Result<Port> open(const Segment& segment, Side side);
+
+  /// Copies a record of two parts into a lane; flush() lets the peer see it. Blocks: never.
+  /// Requires: both parts together are at most max_record_size(lane).
+  [[nodiscard]] Push try_send(Lane lane, Bytes first, Bytes second) noexcept;
+  /// Publishes what was sent and wakes the peer if it sleeps.
+  void flush() noexcept;
+  /// Units: bytes.
+  [[nodiscard]] std::size_t max_record_size(Lane lane) const noexcept { return max_record(sizes_[index(lane)]); }
+  /// Returns how many bytes were sent on a lane so far, as the peer's received() will count them.
+  [[nodiscard]] std::uint64_t sent(Lane lane) const noexcept { return producers_[index(lane)].position(); }
+
+  /// Returns the next record of a lane, in place and valid until release(), or nothing. Blocks: never.
+  /// Fails with: bad_message.
+  [[nodiscard]] Result<std::optional<Bytes>> next(Lane lane) noexcept { return consumers_[index(lane)].next(); }
+  /// Gives the space of received records back and wakes a peer that waits for it.
+  void release() noexcept;
+  [[nodiscard]] bool has_records() const noexcept;
+  [[nodiscard]] std::uint64_t received(Lane lane) const noexcept { return consumers_[index(lane)].position(); }
+
+  /// Announces that the receiver is about to sleep on descriptor(). Returns false if there is something to receive.
+  [[nodiscard]] bool prepare_sleep() noexcept;
+  /// Withdraws the announcement.
+  void finish_sleep() noexcept;
+  /// Announces that the sender is about to sleep on descriptor() until there is space on the data lane.
+  void prepare_space_wait() noexcept { space_sleep_.announce(); }
+  void finish_space_wait() noexcept { space_sleep_.withdraw(); }
+  /// Makes this side's own descriptor() readable once more for whoever else waits on it.
+  void ring_self() const noexcept;
+  /// Returns the eventfd to sleep on. It is never drained: watch it edge-triggered.
+  [[nodiscard]] int descriptor() const noexcept { return own_bell_; }
+
+ private:
+  Port(const Segment& segment, Side side, std::vector<os::Mapping> mappings) noexcept;
+  static constexpr std::size_t index(Lane lane) noexcept { return lane == Lane::data ? 0 : 1; }
+
+  std::vector<os::Mapping> mappings_;  // the words, then out data, out control, in data, in control
+  std::size_t sizes_[2];
+  int own_bell_;
+  int peer_bell_;
+  RingProducer producers_[2];
+  RingConsumer consumers_[2];
+  SleepWord receive_sleep_;
+  SleepWord space_sleep_;
+  DoorbellRope peer_receives_;
+  DoorbellRope peer_waits_for_space_;
+};
+
+}  // namespace prong::transport

@@ -1,0 +1,52 @@
+#include "prong/transport/segment.hpp"
+
+#include "prong/base/checked.hpp"
+#include "prong/transport/byte_ring.hpp"
+
+#include <sys/eventfd.h>
+
+#include <bit>
+
+namespace prong::transport {
+namespace {
+
+Result<os::UniqueFd> make_bell() {
+  os::UniqueFd bell{::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
+  if (!bell) return Error::from_errno("eventfd");
+  return bell;
+}
+
+}  // namespace
+
+Segment::Segment(os::SharedMemory memory, std::size_t data_bytes, os::UniqueFd frontend_bell,
+                 os::UniqueFd backend_bell) noexcept
+    : memory_{std::move(memory)},
+      data_bytes_{data_bytes},
+      frontend_bell_{std::move(frontend_bell)},
+      backend_bell_{std::move(backend_bell)} {}
+
+Result<Segment> Segment::create(const std::string& name, SegmentSizes sizes) {
+  if (!std::has_single_bit(sizes.data_bytes) || sizes.data_bytes < os::page_size())
+    return fail(Errc::size_invalid, "a ring of " + std::to_string(sizes.data_bytes) +
+                                        " bytes: it must be a power of two and at least a page");
+  const auto data = checked_multiply<std::size_t>(sizes.data_bytes, 2);
+  const auto total = data ? checked_add<std::size_t>(*data, 3 * os::page_size()) : std::nullopt;
+  if (!total) return fail(Errc::size_invalid, "rings larger than memory");
+  PRONG_TRY_ASSIGN(auto memory, os::SharedMemory::create(name, *total));
+  PRONG_TRY_ASSIGN(auto frontend_bell, make_bell());
+  PRONG_TRY_ASSIGN(auto backend_bell, make_bell());
+  return Segment{std::move(memory), sizes.data_bytes, std::move(frontend_bell), std::move(backend_bell)};
+}
+
+std::size_t Segment::ring_size(Lane lane) const noexcept {
+  return lane == Lane::data ? data_bytes_ : os::page_size();
+}
+
+std::size_t Segment::ring_offset(Side producer, Lane lane) const noexcept {
+  // Page 0: the words of the four rings. Then the control rings, a page each, then the data rings.
+  const std::size_t index = producer == Side::frontend ? 0 : 1;
+  if (lane == Lane::control) return (1 + index) * os::page_size();
+  return 3 * os::page_size() + index * data_bytes_;
+}
+
+}  // namespace prong::transport

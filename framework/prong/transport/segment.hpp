@@ -1,0 +1,54 @@
+// The shared memory between a frontend and a backend: two lanes each way.
+//
+// Layout: docs/formats/segment.md.
+#pragma once
+
+#include "prong/os/shared_memory.hpp"
+#include "prong/os/unique_fd.hpp"
+
+#include <cstdint>
+#include <string>
+
+namespace prong::transport {
+
+/// Which end of a segment somebody holds.
+enum class Side : std::uint8_t { frontend, backend };
+
+/// Which ring of a direction: control traffic never waits behind data.
+enum class Lane : std::uint8_t { data, control };
+
+/// How large the rings are.
+struct SegmentSizes {
+  std::size_t data_bytes = std::size_t{128} * 1024;  ///< Per direction; a power of two, at least one page.
+};
+
+/// What one pair of processes shares: a memfd with four rings, and one eventfd per side to sleep on.
+///
+/// It holds descriptors only; Port maps them. So a fork hands on nothing that a stranger could write to.
+class Segment {
+ public:
+  /// Lays out empty rings. Fails with: size_invalid, system.
+  [[nodiscard]] static Result<Segment> create(const std::string& name, SegmentSizes sizes);
+
+  [[nodiscard]] const os::SharedMemory& memory() const noexcept { return memory_; }
+  [[nodiscard]] std::size_t data_bytes() const noexcept { return data_bytes_; }
+  /// Returns the eventfd that `side` sleeps on.
+  [[nodiscard]] int bell(Side side) const noexcept {
+    return side == Side::frontend ? frontend_bell_.get() : backend_bell_.get();
+  }
+  /// Returns the offset of a ring's bytes. Units: bytes.
+  [[nodiscard]] std::size_t ring_offset(Side producer, Lane lane) const noexcept;
+  /// Returns the size of a ring. Units: bytes.
+  [[nodiscard]] std::size_t ring_size(Lane lane) const noexcept;
+
+ private:
+  Segment(os::SharedMemory memory, std::size_t data_bytes, os::UniqueFd frontend_bell,
+          os::UniqueFd backend_bell) noexcept;
+
+  os::SharedMemory memory_;
+  std::size_t data_bytes_;
+  os::UniqueFd frontend_bell_;
+  os::UniqueFd backend_bell_;
+};
+
+}  // namespace prong::transport
