@@ -133,7 +133,14 @@ Result<void> EventLoop::run() {
   return {};
 }
 
+bool EventLoop::arm() {
+  armed_ = prepare_sleep();
+  if (!armed_) finish_sleep();
+  return armed_;
+}
+
 Result<bool> EventLoop::run_once(Deadline deadline) {
+  if (std::exchange(armed_, false)) finish_sleep();
   bool done = work_sources();
   done = run_posted() || done;
   done = run_timers() || done;

@@ -101,6 +101,9 @@ class EventLoop {
   /// Does what is to do, or sleeps until there is something or the deadline. Returns whether anything was done.
   /// Fails with: system.
   Result<bool> run_once(Deadline deadline);
+  /// For those who sleep on descriptor() themselves: prepares the sources to be woken through it until the next
+  /// run_once(). Returns false if there is something to do already.
+  [[nodiscard]] bool arm();
   /// Runs until stop().
   Result<void> run();
   /// Makes run() return after the current turn.
@@ -142,6 +145,7 @@ class EventLoop {
   std::vector<std::function<void()>> posted_;
   std::atomic<bool> has_posted_{false};
   std::atomic<bool> asleep_{false};
+  bool armed_ = false;
   std::atomic<bool> stopped_{false};
 };
 

@@ -3,25 +3,66 @@
 #include "prong/os/poll.hpp"
 #include "prong/os/threads.hpp"
 
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <exception>
+#include <fstream>
+#include <sstream>
 
 namespace prong::os {
 namespace {
 
-// waitid(2) on a pidfd; glibc's headers of Debian 12 know P_PIDFD as an idtype_t.
-Result<ExitStatus> reap(int pidfd) {
+struct Reaped {
+  ExitStatus status;
+  ResourceUsage usage;
+};
+
+std::chrono::nanoseconds duration(const timeval& time) {
+  return std::chrono::seconds{time.tv_sec} + std::chrono::microseconds{time.tv_usec};
+}
+
+// The system call itself: glibc's waitid() leaves its last argument out.
+Result<Reaped> reap(int pidfd) {
   siginfo_t info{};
-  while (::waitid(P_PIDFD, static_cast<id_t>(pidfd), &info, WEXITED) != 0)
+  rusage used{};
+  while (::syscall(SYS_waitid, P_PIDFD, pidfd, &info, WEXITED, &used) != 0)
     if (errno != EINTR) return Error::from_errno("waitid");
-  if (info.si_code == CLD_EXITED) return ExitStatus{.code = info.si_status, .signal = 0};
-  return ExitStatus{.code = 0, .signal = info.si_status};
+  Reaped reaped;
+  if (info.si_code == CLD_EXITED)
+    reaped.status.code = info.si_status;
+  else
+    reaped.status.signal = info.si_status;
+  reaped.usage.cpu_time = duration(used.ru_utime) + duration(used.ru_stime);
+  reaped.usage.memory_peak_bytes = static_cast<std::uint64_t>(used.ru_maxrss) * 1024;
+  return reaped;
+}
+
+ResourceUsage usage_of(pid_t pid) {
+  ResourceUsage usage;
+  const std::string directory = "/proc/" + std::to_string(pid);
+  std::ifstream stat{directory + "/stat"};
+  std::string line;
+  std::getline(stat, line);
+  // The name in parentheses may hold anything; the fields behind it are numbers. Source: proc(5).
+  std::istringstream fields{line.substr(std::min(line.size(), line.rfind(')') + 1))};
+  std::string skipped;
+  for (int field = 3; field < 14; ++field) fields >> skipped;
+  long user = 0;
+  long kernel = 0;
+  fields >> user >> kernel;
+  usage.cpu_time = std::chrono::nanoseconds{(user + kernel) * (1'000'000'000 / ::sysconf(_SC_CLK_TCK))};
+  std::ifstream status{directory + "/status"};
+  while (std::getline(status, line))
+    if (line.rfind("VmHWM:", 0) == 0) usage.memory_peak_bytes = std::strtoull(line.c_str() + 6, nullptr, 10) * 1024;
+  return usage;
 }
 
 }  // namespace
@@ -43,6 +84,7 @@ ChildProcess& ChildProcess::operator=(ChildProcess&& other) noexcept {
     owner_ = other.owner_;
     pidfd_ = std::move(other.pidfd_);
     status_ = other.status_;
+    usage_ = other.usage_;
   }
   return *this;
 }
@@ -54,7 +96,7 @@ ChildProcess::~ChildProcess() {
 void ChildProcess::kill_and_reap() noexcept {
   if (!exists() || owner_ != ::getpid()) return;
   ::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
-  if (const auto status = reap(pidfd_.get())) status_ = *status;
+  if (const auto reaped = reap(pidfd_.get())) status_ = reaped->status;
 }
 
 Result<ChildProcess> ChildProcess::fork(const std::function<int()>& main) {
@@ -94,8 +136,14 @@ Result<ExitStatus> ChildProcess::wait(Deadline deadline) {
   if (status_) return *status_;
   if (!pidfd_) return fail(Errc::not_started, "no process to wait for");
   PRONG_TRY(wait_readable(pidfd_.get(), deadline));
-  PRONG_TRY_ASSIGN(status_, reap(pidfd_.get()));
+  PRONG_TRY_ASSIGN(const Reaped reaped, reap(pidfd_.get()));
+  status_ = reaped.status;
+  usage_ = reaped.usage;
   return *status_;
+}
+
+ResourceUsage ChildProcess::usage() const {
+  return exists() ? usage_of(pid_) : usage_;
 }
 
 Result<UniqueFd> open_pidfd(pid_t pid) {

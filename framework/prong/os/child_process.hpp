@@ -6,6 +6,8 @@
 
 #include <sys/types.h>
 
+#include <chrono>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -18,6 +20,12 @@ struct ExitStatus {
   int signal = 0;  ///< The signal that ended it, or 0.
 
   [[nodiscard]] bool success() const noexcept { return code == 0 && signal == 0; }
+};
+
+/// What a process used in its life, or so far.
+struct ResourceUsage {
+  std::chrono::nanoseconds cpu_time{0};  ///< User and system time.
+  std::uint64_t memory_peak_bytes = 0;   ///< Resident memory at its largest.
 };
 
 /// Returns "exit code 3" or "signal 9 (SIGKILL)".
@@ -54,6 +62,8 @@ class ChildProcess {
   /// Waits for the end and reaps; later calls return the same status.
   /// Fails with: deadline_exceeded, not_started, system.
   [[nodiscard]] Result<ExitStatus> wait(Deadline deadline);
+  /// Returns what the child used: so far while it lives, in all once it was waited for.
+  [[nodiscard]] ResourceUsage usage() const;
 
  private:
   ChildProcess(pid_t pid, UniqueFd pidfd) noexcept;
@@ -63,6 +73,7 @@ class ChildProcess {
   pid_t owner_ = 0;
   UniqueFd pidfd_;
   std::optional<ExitStatus> status_;
+  ResourceUsage usage_;
 };
 
 /// Returns a descriptor that is readable once process `pid` has ended. Fails with: system.

@@ -47,6 +47,8 @@ class RingProducer {
   bool publish() noexcept;
   /// Returns how many bytes were pushed since the ring was made.
   [[nodiscard]] std::uint64_t position() const noexcept { return tail_; }
+  /// Returns the consumer's position as it stands in memory, unchecked. Thread safety: any thread.
+  [[nodiscard]] std::uint64_t freed() const noexcept { return words_->head.load(std::memory_order_acquire); }
 
  private:
   RingWords* words_;

@@ -33,7 +33,7 @@ class SleepWord {
 
 /// The other end: rings an eventfd at most once per sleep.
 ///
-/// Thread safety: one thread at a time, of the side that rings.
+/// Thread safety: ring_if_asleep() and ring() from any thread of the side that rings.
 /// If the peer dies: ringing goes on to cost at most one system call per number that it left in its word.
 class DoorbellRope {
  public:
@@ -45,8 +45,9 @@ class DoorbellRope {
   void ring_if_asleep() noexcept {
     std::atomic_thread_fence(std::memory_order_seq_cst);
     const std::uint32_t count = word_->load(std::memory_order_relaxed);
-    if ((count & 1U) == 0 || count == rung_) return;
-    rung_ = count;
+    std::atomic_ref<std::uint32_t> rung{rung_};
+    if ((count & 1U) == 0 || count == rung.load(std::memory_order_relaxed)) return;
+    rung.store(count, std::memory_order_relaxed);  // two threads at once may ring twice, which costs only time
     ring();
   }
   /// Wakes the other side whatever it said.

@@ -25,6 +25,12 @@ RingWords& receive_words(const os::Mapping& page, Side receiver) noexcept {
   return words_at(page, other(receiver), Lane::data);
 }
 
+// Behind the words of the four rings: one line per side.
+std::atomic<std::uint64_t>* progress_at(const os::Mapping& page, Side side) noexcept {
+  const std::size_t offset = 4 * sizeof(RingWords) + (side == Side::frontend ? 0 : 128);
+  return std::launder(reinterpret_cast<std::atomic<std::uint64_t>*>(page.data() + offset));
+}
+
 }  // namespace
 
 Result<Port> Port::open(const Segment& segment, Side side) {
@@ -46,6 +52,8 @@ Result<Port> Port::open(const Segment& segment, Side side) {
 Port::Port(const Segment& segment, Side side, std::vector<os::Mapping> mappings) noexcept
     : mappings_{std::move(mappings)},
       sizes_{segment.ring_size(Lane::data), segment.ring_size(Lane::control)},
+      own_progress_{progress_at(mappings_[0], side)},
+      peer_progress_{progress_at(mappings_[0], other(side))},
       own_bell_{segment.bell(side)},
       peer_bell_{segment.bell(other(side))},
       producers_{{words_at(mappings_[0], side, Lane::data), mappings_[1].bytes(), sizes_[0]},
@@ -71,6 +79,16 @@ void Port::release() noexcept {
   const bool data = consumers_[0].release();
   const bool control = consumers_[1].release();
   if (data || control) peer_waits_for_space_.ring_if_asleep();
+}
+
+void Port::publish_progress(std::size_t number, std::uint64_t value) noexcept {
+  // SYNC POINT with the load in peer_progress: what was counted is done before the peer counts on it.
+  own_progress_[number].store(value, std::memory_order_release);
+  peer_waits_for_space_.ring_if_asleep();
+}
+
+std::uint64_t Port::peer_progress(std::size_t number) const noexcept {
+  return peer_progress_[number].load(std::memory_order_acquire);
 }
 
 bool Port::has_records() const noexcept {

@@ -29,6 +29,10 @@ class Port {
   /// Returns how many bytes were sent on a lane so far, as the peer's received() will count them.
   [[nodiscard]] std::uint64_t sent(Lane lane) const noexcept { return producers_[index(lane)].position(); }
 
+  /// Returns how far the peer has given space of a lane back; a change means that try_send() may succeed again.
+  /// Thread safety: any thread.
+  [[nodiscard]] std::uint64_t freed(Lane lane) const noexcept { return producers_[index(lane)].freed(); }
+
   /// Returns the next record of a lane, in place and valid until release(), or nothing. Blocks: never.
   /// Fails with: bad_message.
   [[nodiscard]] Result<std::optional<Bytes>> next(Lane lane) noexcept { return consumers_[index(lane)].next(); }
@@ -36,6 +40,13 @@ class Port {
   void release() noexcept;
   [[nodiscard]] bool has_records() const noexcept;
   [[nodiscard]] std::uint64_t received(Lane lane) const noexcept { return consumers_[index(lane)].position(); }
+
+  /// Publishes a counter that only grows, for flow control above the rings, and wakes a peer that waits for space.
+  /// Requires: `number` is less than progress_words. Thread safety: one thread at a time per number.
+  void publish_progress(std::size_t number, std::uint64_t value) noexcept;
+  /// Returns what the peer published last. It may be hostile: check it against what is known privately.
+  [[nodiscard]] std::uint64_t peer_progress(std::size_t number) const noexcept;
+  static constexpr std::size_t progress_words = 2;
 
   /// Announces that the receiver is about to sleep on descriptor(). Returns false if there is something to receive.
   [[nodiscard]] bool prepare_sleep() noexcept;
@@ -55,6 +66,8 @@ class Port {
 
   std::vector<os::Mapping> mappings_;  // the words, then out data, out control, in data, in control
   std::size_t sizes_[2];
+  std::atomic<std::uint64_t>* own_progress_;
+  const std::atomic<std::uint64_t>* peer_progress_;
   int own_bell_;
   int peer_bell_;
   RingProducer producers_[2];

@@ -1,0 +1,166 @@
+#include "prong/link/backend_link.hpp"
+
+#include "prong/link/inbox.hpp"
+#include "prong/message/error_codec.hpp"
+
+#include <sys/epoll.h>
+
+#include <ctime>
+
+namespace prong::link {
+namespace {
+
+using transport::Lane;
+using transport::Port;
+using transport::Side;
+
+constexpr std::size_t batch_limit = 64;  // then the loop looks at its descriptors and timers
+
+Result<os::UniqueFd> watch_edge(int descriptor) {
+  os::UniqueFd epoll{::epoll_create1(EPOLL_CLOEXEC)};
+  if (!epoll) return Error::from_errno("epoll_create1");
+  epoll_event event{};
+  event.events = EPOLLIN | EPOLLET;
+  if (::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, descriptor, &event) != 0) return Error::from_errno("epoll_ctl");
+  return epoll;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<BackendLink>> BackendLink::open(const transport::Segment& segment,
+                                                       const BackendLinkOptions& options, loop::EventLoop& loop,
+                                                       Handler handler) {
+  PRONG_TRY_ASSIGN(Port port, Port::open(segment, Side::backend));
+  std::unique_ptr<BackendLink> link{new BackendLink{std::move(port), options, loop, std::move(handler)}};
+  PRONG_TRY_ASSIGN(link->bell_watch_, loop.watch(link->descriptor(), loop::Trigger::edge, [] {}));
+  loop.add_source(*link);
+  return link;
+}
+
+BackendLink::BackendLink(Port port, const BackendLinkOptions& options, loop::EventLoop& loop, Handler handler)
+    : options_{options},
+      connection_{std::move(port), Trust::trusted, options.max_message_bytes},
+      loop_{loop},
+      handler_{std::move(handler)} {}
+
+BackendLink::~BackendLink() {
+  loop_.remove_source(*this);
+}
+
+Result<void> BackendLink::reply(std::uint64_t request, Bytes value, Deadline deadline) {
+  MessageHeader header;
+  header.kind = MessageKind::reply;
+  header.request = request;
+  // A reply is never rejected: its request holds a place in the frontend, which reads while it waits for it.
+  return connection_.send(Lane::data, header, value, WhenFull::block, deadline,
+                          [this](const auto& ready, Deadline until) { return wait(ready, until); });
+}
+
+Result<void> BackendLink::reply_error(std::uint64_t request, const Error& error, Deadline deadline) {
+  std::vector<std::byte> payload;
+  encode_error(error, payload);
+  MessageHeader header;
+  header.kind = MessageKind::error_reply;
+  header.request = request;
+  return connection_.send(Lane::data, header, payload, WhenFull::block, deadline,
+                          [this](const auto& ready, Deadline until) { return wait(ready, until); });
+}
+
+Result<void> BackendLink::send_out(std::size_t box, Bytes payload, Deadline deadline) {
+  if (payload.size() > options_.max_message_bytes)
+    return fail(Errc::too_large, "a message of " + std::to_string(payload.size()) + " bytes; the limit is " +
+                                     std::to_string(options_.max_message_bytes));
+  PRONG_TRY(take_window(box, Inbox::cost(payload.size()), deadline));
+  MessageHeader header;
+  header.kind = box == 0 ? MessageKind::out : MessageKind::return_out;
+  auto sent = connection_.send(Lane::data, header, payload, options_.when_full, deadline,
+                               [this](const auto& ready, Deadline until) { return wait(ready, until); });
+  if (!sent) {
+    const std::lock_guard lock{window_mutex_};
+    window_used_[box] -= Inbox::cost(payload.size());
+  }
+  return sent;
+}
+
+Result<void> BackendLink::take_window(std::size_t box, std::size_t cost, Deadline deadline) {
+  if (cost > options_.out_window_bytes)
+    return fail(Errc::too_large, "a message larger than the window of " + std::to_string(options_.out_window_bytes) +
+                                     " bytes that the frontend keeps for unasked messages");
+  Port& port = connection_.port();
+  for (;;) {
+    const std::uint64_t seen = port.peer_progress(box);
+    {
+      const std::lock_guard lock{window_mutex_};
+      if (window_used_[box] + cost - seen <= options_.out_window_bytes) {
+        window_used_[box] += cost;
+        return {};
+      }
+    }
+    if (options_.when_full == WhenFull::reject)
+      return fail(Errc::overloaded, "the frontend has " + std::to_string(options_.out_window_bytes) +
+                                        " bytes of messages that it has not received");
+    connection_.port().prepare_space_wait();
+    auto waited = wait([&] { return port.peer_progress(box) != seen; }, deadline);
+    connection_.port().finish_space_wait();
+    if (!waited) return std::move(waited).error().with_context("the frontend receives no messages");
+  }
+}
+
+Result<void> BackendLink::send_control(MessageKind kind, Bytes payload) {
+  MessageHeader header;
+  header.kind = kind;
+  return connection_.send(Lane::control, header, payload, WhenFull::reject, Deadline::never(), {});
+}
+
+Result<void> BackendLink::wait(const std::function<bool()>& ready, Deadline deadline) {
+  // Of its own: several threads may wait at once, and an edge is told to one sleeper of an epoll only.
+  PRONG_TRY_ASSIGN(const os::UniqueFd epoll, watch_edge(connection_.port().descriptor()));
+  while (!ready()) {
+    if (deadline.has_passed()) return fail(Errc::deadline_exceeded, "no room until the deadline");
+    timespec left{};
+    const timespec* timeout = nullptr;
+    if (!deadline.is_never()) {
+      const auto nanoseconds = deadline.remaining().count();
+      left.tv_sec = static_cast<time_t>(nanoseconds / 1'000'000'000);
+      left.tv_nsec = static_cast<long>(nanoseconds % 1'000'000'000);
+      timeout = &left;
+    }
+    epoll_event event{};
+    ::epoll_pwait2(epoll.get(), &event, 1, timeout, nullptr);
+  }
+  return {};
+}
+
+bool BackendLink::work() {
+  if (stop_reached_) return false;
+  const auto count = connection_.receive(batch_limit, [this](const MessageHeader& header, Bytes payload) {
+    handle(header, payload);
+    if (stop_asked_ && connection_.port().received(Lane::data) >= stop_position_) stop_reached_ = true;
+    return !stop_reached_;  // what comes behind a stop stays where it is
+  });
+  if (!count) {
+    // The frontend is trusted: this is memory gone wrong, and nothing that follows can be believed.
+    stop_reached_ = true;
+    return true;
+  }
+  return *count > 0;
+}
+
+void BackendLink::handle(const MessageHeader& header, Bytes payload) {
+  if (header.kind == MessageKind::stop) {
+    stop_asked_ = true;
+    stop_position_ = header.request;
+    return;
+  }
+  handler_(header, payload);
+}
+
+bool BackendLink::prepare_sleep() {
+  return connection_.port().prepare_sleep() && !stop_reached_;
+}
+
+void BackendLink::finish_sleep() {
+  connection_.port().finish_sleep();
+}
+
+}  // namespace prong::link

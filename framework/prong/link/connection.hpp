@@ -1,0 +1,77 @@
+// Messages over a port: headers and payloads cut into records and put together again.
+//
+// Both sides of a link stand on this class. It knows message headers and bytes, no commands and no processes.
+#pragma once
+
+#include "prong/base/deadline.hpp"
+#include "prong/message/message_header.hpp"
+#include "prong/transport/port.hpp"
+
+#include <functional>
+#include <mutex>
+#include <vector>
+
+namespace prong::link {
+
+/// Whether the other side's memory is believed.
+enum class Trust : std::uint8_t {
+  trusted,    ///< A backend believes its frontend: payloads are read in place.
+  untrusted,  ///< A frontend does not believe its backend: payloads are copied before they are looked at.
+};
+
+/// What to do when a bounded queue is full.
+enum class WhenFull : std::uint8_t {
+  reject,  ///< Fail at once with `overloaded`.
+  block,   ///< Wait for room until the deadline.
+};
+
+/// Sends and receives whole messages of any size up to a limit.
+///
+/// Thread safety: send() from any thread; receive() from one thread at a time.
+class Connection {
+ public:
+  /// Handles one message; returns whether the next may be handled now.
+  using Handler = std::function<bool(const MessageHeader&, Bytes)>;
+  /// Waits until `ready` holds, called on each wake-up by the bell. Fails with: deadline_exceeded, what ended the link.
+  using SpaceWait = std::function<Result<void>(const std::function<bool()>& ready, Deadline)>;
+
+  /// Units: `max_message` in bytes of payload.
+  Connection(transport::Port port, Trust peer, std::size_t max_message) noexcept;
+
+  /// Sends one message; its header's length and fragment flags are filled in here.
+  ///
+  /// A message larger than a record goes in fragments and may block for space in between even when `when_full` is
+  /// reject, but never past the deadline; one that cannot be finished is withdrawn and never handled.
+  /// Fails with: overloaded, deadline_exceeded, too_large, bad_message, and what `wait` fails with.
+  [[nodiscard]] Result<void> send(transport::Lane lane, MessageHeader header, Bytes payload, WhenFull when_full,
+                                  Deadline deadline, const SpaceWait& wait);
+
+  /// Calls `handler` for the messages that have arrived, control lane first, at most `limit` of them and until it
+  /// returns false, and returns how many there were. The payload is valid during the call.
+  /// Fails with: bad_message; nothing may be received after that.
+  [[nodiscard]] Result<std::size_t> receive(std::size_t limit, const Handler& handler);
+
+  [[nodiscard]] transport::Port& port() noexcept { return port_; }
+  /// Returns how many bytes of the data lane were sent so far, as the peer counts received ones.
+  [[nodiscard]] std::uint64_t data_position();
+
+ private:
+  Result<void> push(transport::Lane lane, const MessageHeader& header, Bytes payload, WhenFull when_full,
+                    Deadline deadline, const SpaceWait& wait);
+  Result<void> withdraw_unfinished(WhenFull when_full, Deadline deadline, const SpaceWait& wait);
+  enum class Step : std::uint8_t { nothing, received, received_last };
+  Result<Step> receive_one(transport::Lane lane, const Handler& handler);
+  Result<Step> assemble(const MessageHeader& header, Bytes payload, const Handler& handler);
+
+  transport::Port port_;
+  Trust peer_;
+  std::size_t max_message_;
+  std::timed_mutex send_mutex_;     // of this process alone: never shared with the peer
+  bool unfinished_ = false;         // fragments of a message were sent whose rest will never come
+  std::vector<std::byte> scratch_;  // private copy of an untrusted record
+  std::vector<std::byte> assembly_;
+  bool assembling_ = false;
+  std::uint64_t assembling_request_ = 0;
+};
+
+}  // namespace prong::link

@@ -1,0 +1,166 @@
+// A frontend's end of a link: calls out, replies in, and what the backend says by itself.
+//
+// There is no thread in here. A thread that waits takes the role of the reader, unless another has it: it receives for
+// everybody, and hands the role on when its own wait is over. Where a loop is attached, the loop is the reader.
+#pragma once
+
+#include "prong/link/connection.hpp"
+#include "prong/link/inbox.hpp"
+#include "prong/loop/event_loop.hpp"
+#include "prong/reply/pending_replies.hpp"
+
+#include <condition_variable>
+#include <list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+
+namespace prong::link {
+
+/// Sizes and policies of a link.
+struct LinkOptions {
+  std::size_t ring_bytes = std::size_t{128} * 1024;        ///< Per direction; a power of two.
+  std::size_t max_message_bytes = std::size_t{256} << 20;  ///< Larger messages are refused on either side.
+  std::size_t out_window_bytes = std::size_t{4} << 20;     ///< What the backend may have sent and nobody received.
+  WhenFull when_full = WhenFull::reject;
+};
+
+/// The two queues of unasked messages.
+enum class Box : std::uint8_t { out, return_out };
+
+/// What the owner of a link is asked when the peer is gone.
+class PeerLife {
+ public:
+  virtual ~PeerLife() = default;
+  /// Returns the descriptor that becomes readable when the peer is gone, or -1 if it has not been started.
+  [[nodiscard]] virtual int death_descriptor() const noexcept = 0;
+  /// Called once, by the reader, after everything that the peer had sent was received. Returns what pending calls and
+  /// later ones end with.
+  [[nodiscard]] virtual Error peer_gone() = 0;
+  /// Called by the reader when the peer broke the protocol: it must end the peer.
+  virtual void peer_is_bad(const Error& why) = 0;
+  /// Called by the reader, for control messages that are not the link's own (ready, bye, pong).
+  virtual void control_message(const MessageHeader& header, Bytes payload) = 0;
+  /// Called by the reader each time it has received something or woken up, before anybody is told.
+  virtual void reader_turn() = 0;
+};
+
+/// The frontend's end.
+///
+/// Thread safety: all members from any thread, but for attach() and detach(), which need the loop's thread.
+/// If the peer dies: every pending call and every wait ends at once with PeerLife::peer_gone().
+/// After fork: not usable in the child.
+class FrontendLink final : public Driver, private loop::Source {
+ public:
+  /// Makes the shared memory. Requires: `life` outlives the link. Fails with: size_invalid, system.
+  [[nodiscard]] static Result<std::unique_ptr<FrontendLink>> create(std::string name, const LinkOptions& options,
+                                                                    PeerLife& life);
+  ~FrontendLink() override;
+
+  [[nodiscard]] const transport::Segment& segment() const noexcept { return *segment_; }
+  [[nodiscard]] const LinkOptions& options() const noexcept { return options_; }
+
+  /// Sends a message that nobody answers. Fails with: overloaded, deadline_exceeded, too_large, peer_gone()'s.
+  [[nodiscard]] Result<void> send(MessageHeader header, Bytes payload, Deadline deadline);
+  /// Sends a request; what goes wrong is the outcome of the reply.
+  [[nodiscard]] ReplyReference request(MessageHeader header, Bytes payload, Deadline deadline);
+  /// Sends on the control lane. Fails as send().
+  [[nodiscard]] Result<void> send_control(MessageHeader header);
+  [[nodiscard]] std::uint64_t data_position() { return connection_.data_position(); }
+
+  /// Takes the oldest unasked message; waits for one until the deadline.
+  /// Fails with: deadline_exceeded, peer_gone()'s once the box is empty.
+  [[nodiscard]] Result<std::vector<std::byte>> receive(Box box, Deadline deadline);
+  /// Returns a descriptor that is readable when receive(Box::out) would not wait, and now and then when it would.
+  [[nodiscard]] Result<int> box_descriptor();
+
+  void drive(ReplyState& state, Deadline deadline) override;
+  /// Waits until `descriptor` is readable. Fails with: deadline_exceeded, peer_gone()'s.
+  [[nodiscard]] Result<void> wait_readable(int descriptor, Deadline deadline);
+  /// Waits until the link has ended, for instance because the peer exited. Fails with: deadline_exceeded.
+  [[nodiscard]] Result<void> wait_closed(Deadline deadline);
+  /// Waits until `done` holds, receiving meanwhile; tells whether it does. `done` may be called by any waiting thread.
+  bool wait_until(const std::function<bool()>& done, Deadline deadline);
+
+  /// The peer lives from now on. Requires: no other member is running.
+  [[nodiscard]] Result<void> peer_started();
+  /// Makes `loop` the reader. Fails with: invalid_state if it has one, system.
+  [[nodiscard]] Result<void> attach(loop::EventLoop& loop);
+  void detach() noexcept;
+  [[nodiscard]] bool attached() const noexcept { return loop_.load(std::memory_order_acquire) != nullptr; }
+
+  /// Returns why the link is closed, or nothing while it is open.
+  [[nodiscard]] std::optional<Error> closed() const;
+  [[nodiscard]] std::size_t pending() const { return replies_.size(); }
+  [[nodiscard]] std::uint64_t messages_sent() const noexcept { return sent_.load(std::memory_order_relaxed); }
+  [[nodiscard]] std::uint64_t messages_received() const noexcept { return received_.load(std::memory_order_relaxed); }
+
+ private:
+  struct Sleeper {
+    const std::function<bool()>* done;
+    std::condition_variable wake;
+    bool promoted = false;
+  };
+
+  FrontendLink(std::string name, const LinkOptions& options, PeerLife& life,
+               std::unique_ptr<transport::Segment> segment, transport::Port port, os::UniqueFd epoll);
+
+  bool work() override;
+  [[nodiscard]] bool prepare_sleep() override;
+  void finish_sleep() override;
+
+  Result<void> wait_for_space(const std::function<bool()>& ready, Deadline deadline);
+  bool wait_core(const std::function<bool()>& done, Deadline deadline, int extra);
+  void read_until(const std::function<bool()>& done, Deadline deadline, int extra);
+  void sleep_as_reader(Deadline deadline, int extra);
+  bool receive_batch();
+  void handle(const MessageHeader& header, Bytes payload);
+  void handle_reply(const MessageHeader& header, Bytes payload);
+  void close(const Error& why);
+  void peer_ended();
+  void wake_sleepers();
+  bool take_role();
+  void leave_role();
+  void arm_expiry(Deadline deadline);
+  void expire();
+  Result<void> watch_peer();
+
+  std::string name_;
+  LinkOptions options_;
+  PeerLife& life_;
+  std::unique_ptr<transport::Segment> segment_;
+  Connection connection_;
+  PendingReplies replies_;
+  Inbox boxes_[2];
+  std::mutex consumed_mutex_;
+  std::uint64_t consumed_[2] = {0, 0};
+  bool peer_is_bad_ = false;  // of the reader
+  std::atomic<bool> started_{false};
+
+  os::UniqueFd epoll_;      // the reader sleeps on it: own bell (edge) and the peer's death
+  os::UniqueFd box_epoll_;  // users poll it: the same and box_event_
+  std::optional<os::EventFd> box_event_;
+
+  mutable std::mutex role_mutex_;
+  bool role_taken_ = false;
+  std::thread::id reader_;
+  int role_depth_ = 0;                    // of the reader: a handler that runs in it may wait, too
+  std::atomic<bool> role_wanted_{false};  // by a loop that is being attached
+  std::list<Sleeper*> sleepers_;
+  std::atomic<std::size_t> sleeper_count_{0};
+  std::optional<Error> closed_;
+  std::atomic<bool> is_closed_{false};
+
+  std::atomic<loop::EventLoop*> loop_{nullptr};
+  loop::Watch bell_watch_;
+  loop::Watch death_watch_;
+  loop::TimerId expiry_timer_ = 0;
+  std::atomic<std::int64_t> expiry_{INT64_MAX};
+  std::shared_ptr<FrontendLink*> self_;  // what was posted to the loop looks here whether the link still lives
+
+  std::atomic<std::uint64_t> sent_{0};
+  std::atomic<std::uint64_t> received_{0};
+};
+
+}  // namespace prong::link

@@ -1,0 +1,46 @@
+// What a MessageProcess keeps in the process that was forked for it.
+#pragma once
+
+#include "prong/actor/backend_actor.hpp"
+#include "prong/link/backend_link.hpp"
+#include "prong/loop/event_loop.hpp"
+#include "prong/process/message_process.hpp"
+
+#include <map>
+
+namespace prong {
+
+class MessageProcess::Backend {
+ public:
+  /// Throws Exception (system). Requires: `segment` outlives it.
+  Backend(MessageProcess& owner, const transport::Segment& segment, const ProcessOptions& options, std::string name);
+
+  /// Runs pre_run, the loop and post_run, and says how it went. Returns the exit code.
+  int live();
+  void send_out(std::size_t box, const MessageObject& message);
+  void watch(int descriptor, std::function<void()> handler);
+  void unwatch(int descriptor) { watches_.erase(descriptor); }
+
+  [[nodiscard]] loop::EventLoop& loop() noexcept { return *loop_; }
+  [[nodiscard]] link::BackendLink& link() noexcept { return *link_; }
+  [[nodiscard]] caf::event_based_actor& self() noexcept { return actor_->self(); }
+
+ private:
+  void handle(const MessageHeader& header, Bytes payload);
+  void run_call(const MessageHeader& header, Bytes payload);
+  void run_message(const MessageHeader& header, Bytes payload);
+  Result<Value> run_named(const MessageObject& message);
+  void answer(const MessageHeader& header, Result<void> outcome, std::string_view command);
+  bool leave_with(const char* stage, const Error& error);
+
+  MessageProcess& owner_;
+  ProcessOptions options_;
+  std::string name_;
+  std::unique_ptr<loop::EventLoop> loop_;
+  std::unique_ptr<actor::BackendActor> actor_;
+  std::unique_ptr<link::BackendLink> link_;
+  std::map<int, loop::Watch> watches_;
+  std::vector<std::byte> reply_;
+};
+
+}  // namespace prong

@@ -1,0 +1,290 @@
+#include "prong/process/message_process.hpp"
+
+#include "prong/base/exception.hpp"
+#include "prong/log/backend_log.hpp"
+#include "prong/os/inherited.hpp"
+#include "prong/os/signals.hpp"
+#include "prong/process/detail/backend.hpp"
+#include "prong/process/detail/frontend.hpp"
+
+#include <cxxabi.h>
+#include <unistd.h>
+#include <caf/actor.hpp>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <iostream>
+#include <typeinfo>
+
+namespace prong {
+namespace {
+
+std::string class_name(const std::type_info& type) {
+  int status = 0;
+  const std::unique_ptr<char, void (*)(void*)> name{abi::__cxa_demangle(type.name(), nullptr, nullptr, &status),
+                                                    std::free};
+  std::string text = status == 0 ? name.get() : type.name();
+  // Without namespaces, as the class is spelt where it is declared.
+  if (const auto colons = text.rfind("::"); colons != std::string::npos) text.erase(0, colons + 2);
+  return text;
+}
+
+}  // namespace
+
+// --- Pipe ------------------------------------------------------------------------------------------------------------
+
+Result<MessageObject> Pipe::receive(Deadline deadline) {
+  process_->frontend_->check_process("pipe().receive");
+  return process_->frontend_->receive(link::Box::out, deadline);
+}
+
+Result<std::optional<MessageObject>> Pipe::try_receive() {
+  auto message = receive(Deadline::now());
+  if (message) return std::optional{std::move(*message)};
+  if (message.error().code() == Errc::deadline_exceeded) return std::optional<MessageObject>{};
+  return std::move(message).error();
+}
+
+int Pipe::descriptor() {
+  process_->frontend_->check_process("pipe().descriptor");
+  return process_->frontend_->box_descriptor();
+}
+
+// --- Frontend --------------------------------------------------------------------------------------------------------
+
+MessageProcess::MessageProcess(std::string name, ProcessOptions options)
+    : frontend_{std::make_unique<Frontend>(*this, std::move(name), options)} {
+  command<&MessageProcess::c__ping>("ping", "lis"_a = std::vector<int>{});
+}
+
+MessageProcess::~MessageProcess() = default;
+
+const std::string& MessageProcess::name() const noexcept {
+  return frontend_->name();
+}
+
+void MessageProcess::ignore_sigint() {
+  frontend_->check_process("ignore_sigint");
+  if (state() != ProcessState::created)
+    throw_error(Error{Errc::already_started, "ignore_sigint() comes before start()"});
+  frontend_->ignore_sigint();
+}
+
+void MessageProcess::start() {
+  frontend_->check_process("start");
+  static_cast<void>(logger());  // named by the complete class, before there are two of it
+  frontend_->start();
+}
+
+ProcessState MessageProcess::state() const noexcept {
+  return frontend_->state();
+}
+
+int MessageProcess::pid() const noexcept {
+  return frontend_->pid();
+}
+
+Result<void> MessageProcess::wait_ready(Deadline deadline) {
+  frontend_->check_process("wait_ready");
+  return frontend_->wait_ready(deadline);
+}
+
+void MessageProcess::send_message_to_back(const MessageObject& message) {
+  if (auto sent = try_send_message_to_back(message, default_deadline()); !sent) throw_error(std::move(sent).error());
+}
+
+Result<void> MessageProcess::try_send_message_to_back(const MessageObject& message, Deadline deadline) {
+  frontend_->check_process("send_message_to_back");
+  return frontend_->send(message, deadline);
+}
+
+Future<Value> MessageProcess::request(const MessageObject& message) {
+  return request(message, default_deadline());
+}
+
+Future<Value> MessageProcess::request(const MessageObject& message, Deadline deadline) {
+  frontend_->check_process("request");
+  return Future<Value>{frontend_->request(message, deadline),
+                       [](ReplyState& state) { return decode<Value>(state.payload()); }};
+}
+
+Result<MessageObject> MessageProcess::return_from_back(Deadline deadline) {
+  frontend_->check_process("return_from_back");
+  return frontend_->receive(link::Box::return_out, deadline);
+}
+
+void MessageProcess::request_stop() {
+  frontend_->check_process("request_stop");
+  // A backend that has ended needs no request; before start() there is nobody to ask.
+  if (auto asked = frontend_->request_stop(); !asked && asked.error().code() == Errc::not_started)
+    throw_error(std::move(asked).error());
+}
+
+Result<void> MessageProcess::wait_stop(Deadline deadline) {
+  frontend_->check_process("wait_stop");
+  return frontend_->wait_stop(deadline);
+}
+
+Result<void> MessageProcess::stop(Deadline deadline) {
+  frontend_->check_process("stop");
+  return frontend_->stop(deadline);
+}
+
+Result<void> MessageProcess::stop() {
+  return stop(default_deadline());
+}
+
+void MessageProcess::kill() noexcept {
+  frontend_->kill();
+}
+
+void MessageProcess::send_ping(const std::vector<int>& lis) {
+  send_message_to_back({"ping", {{"lis", lis}}});
+}
+
+Result<std::chrono::nanoseconds> MessageProcess::ping(Deadline deadline) {
+  frontend_->check_process("ping");
+  return frontend_->ping(deadline);
+}
+
+ProcessStatistics MessageProcess::statistics() const {
+  return frontend_->statistics();
+}
+
+void MessageProcess::format_logger(LogLevel level) {
+  logger().set_level(level);
+}
+
+void MessageProcess::attach(loop::EventLoop& loop) {
+  frontend_->check_process("attach");
+  frontend_->attach(loop);
+}
+
+void MessageProcess::detach() noexcept {
+  frontend_->detach();
+}
+
+caf::actor MessageProcess::actor(caf::actor_system& system) {
+  frontend_->check_process("actor");
+  return frontend_->actor(system);
+}
+
+Result<void> MessageProcess::wait_readable(int descriptor, Deadline deadline) {
+  frontend_->check_process("wait_readable");
+  return frontend_->link().wait_readable(descriptor, deadline);
+}
+
+Logger& MessageProcess::logger() {
+  // While constructors run the object is not yet of its class: what is asked for then is not kept for later.
+  const std::string wanted = class_name(typeid(*this)) + "." + name();
+  if (!logger_ || logger_->name() != wanted) {
+    const LogLevel level = logger_ ? logger_->level() : LogLevel::info;
+    logger_ = std::make_unique<Logger>(wanted);
+    logger_->set_level(level);
+  }
+  return *logger_;
+}
+
+void MessageProcess::add_command(actor::Command command) {
+  PRONG_EXPECT(frontend_->state() == ProcessState::created, "commands are declared before start(), for both sides");
+  commands_.add(std::move(command));
+}
+
+const actor::CommandTable& MessageProcess::commands() const noexcept {
+  return commands_;
+}
+
+Deadline MessageProcess::default_deadline() const noexcept {
+  return frontend_->default_deadline();
+}
+
+std::vector<std::byte>& MessageProcess::scratch_buffer() noexcept {
+  thread_local std::vector<std::byte> buffer;
+  buffer.clear();
+  return buffer;
+}
+
+ReplyReference MessageProcess::send_call(std::uint16_t command, Bytes arguments, Deadline deadline) {
+  frontend_->check_process("call");
+  return frontend_->call(command, arguments, deadline);
+}
+
+// --- Backend ---------------------------------------------------------------------------------------------------------
+
+int MessageProcess::backend_main() {
+  os::reset_signals();
+  os::die_with_parent(frontend_->parent_pid());
+  if (frontend_->ignores_sigint()) os::ignore_signal(SIGINT);
+  os::set_process_name(name().c_str());
+  const transport::Segment& segment = frontend_->link().segment();
+  const int own[] = {segment.memory().descriptor(), segment.bell(transport::Side::frontend),
+                     segment.bell(transport::Side::backend)};
+  if (!os::close_all_but_inherited(own)) return 1;
+  log_to(frontend_->log_ring());
+  backend_ = std::make_unique<Backend>(*this, segment, frontend_->options(), name());
+  const int code = backend_->live();
+  // The process leaves by _exit: what the handlers printed goes out now.
+  std::cout.flush();
+  std::fflush(nullptr);
+  return code;
+}
+
+void MessageProcess::run() {
+  while (!stopping()) read_pipes(Deadline::never());
+}
+
+void MessageProcess::read_pipes(Deadline deadline) {
+  if (auto turn = backend_->loop().run_once(deadline); !turn) throw_error(std::move(turn).error());
+}
+
+int MessageProcess::intercom_descriptor() {
+  return backend_->loop().descriptor();
+}
+
+bool MessageProcess::handle_intercom() {
+  read_pipes_now();
+  return stopping() || backend_->loop().arm();
+}
+
+void MessageProcess::read_pipes_now() {
+  for (;;) {
+    auto turn = backend_->loop().run_once(Deadline::now());
+    if (!turn) throw_error(std::move(turn).error());
+    if (!*turn || stopping()) return;
+  }
+}
+
+void MessageProcess::watch(int descriptor, std::function<void()> handler) {
+  backend_->watch(descriptor, std::move(handler));
+}
+
+void MessageProcess::unwatch(int descriptor) {
+  backend_->unwatch(descriptor);
+}
+
+bool MessageProcess::stopping() const noexcept {
+  return backend_ && backend_->link().stopping();
+}
+
+void MessageProcess::stop_backend() noexcept {
+  backend_->link().stop();
+}
+
+void MessageProcess::send_out(const MessageObject& message) {
+  backend_->send_out(0, message);
+}
+
+void MessageProcess::return_out(const MessageObject& message) {
+  backend_->send_out(1, message);
+}
+
+loop::EventLoop& MessageProcess::loop() {
+  return backend_->loop();
+}
+
+void MessageProcess::c__ping(const std::vector<int>& lis) {
+  send_out({"pong", {{"lis", lis}}});
+}
+
+}  // namespace prong

@@ -1,0 +1,219 @@
+// A class that is two processes: its frontend here, its backend in a process forked for it.
+#pragma once
+
+#include "prong/actor/command.hpp"
+#include "prong/base/deadline.hpp"
+#include "prong/log/logger.hpp"
+#include "prong/message/message_object.hpp"
+#include "prong/process/process_options.hpp"
+#include "prong/reply/future.hpp"
+#include "prong/sync/peer.hpp"
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace caf {
+class actor;
+class actor_system;
+}  // namespace caf
+
+namespace prong {
+
+namespace loop {
+class EventLoop;
+}
+
+class MessageProcess;
+
+/// The frontend's end for messages that the backend sends by itself.
+///
+/// Thread safety: all members from any thread.
+class Pipe {
+ public:
+  /// Takes the oldest message, waiting for one until the deadline.
+  ///
+  /// Fails with: deadline_exceeded; once all messages are taken, `stopped` after an orderly end of the backend and
+  /// process_expired after any other.
+  [[nodiscard]] Result<MessageObject> receive(Deadline deadline);
+  /// As receive() without waiting; nothing if there is no message now.
+  [[nodiscard]] Result<std::optional<MessageObject>> try_receive();
+  /// Returns a descriptor for poll, epoll and select. It is readable when receive() would not wait; it may be readable
+  /// when there is no message after all, so use try_receive() behind it. Throws Exception when descriptors run out.
+  [[nodiscard]] int descriptor();
+
+ private:
+  friend class MessageProcess;
+  explicit Pipe(MessageProcess& process) noexcept : process_{&process} {}
+
+  MessageProcess* process_;
+};
+
+/// Subclass it, declare commands in the constructor, and start() forks a backend that runs them.
+///
+/// Members are of the frontend (the process that constructed the object) or of the backend (the process forked for it);
+/// each comment says which. A frontend's member called in another process fails with wrong_process.
+/// Thread safety: frontend members from any thread, except construction, destruction, start() and options; backend
+/// members in the backend's main thread, except send_out() and return_out(), which any of its threads may call.
+/// If the peer dies: pending calls and waits end at once with ProcessExpired; a backend dies with its frontend.
+class MessageProcess : public Peer {
+ public:
+  explicit MessageProcess(std::string name = "MessageProcess", ProcessOptions options = {});
+  MessageProcess(const MessageProcess&) = delete;
+  MessageProcess& operator=(const MessageProcess&) = delete;
+  /// Stops the backend if it still runs: asks, waits a second, then kills. Call stop() to choose another time.
+  ~MessageProcess() override;
+
+  // --- Frontend --------------------------------------------------------------------------------------------------
+
+  [[nodiscard]] const std::string& name() const noexcept;
+  /// Has the backend ignore SIGINT, so that Ctrl-C in a terminal reaches the frontend alone. Requires: not started.
+  void ignore_sigint();
+  /// Forks the backend. Throws Exception: threads_exist (naming them), already_started, system.
+  void start();
+  /// Another name of start().
+  void go() { start(); }
+  [[nodiscard]] ProcessState state() const noexcept;
+  /// Returns the backend's pid, or 0 before start().
+  [[nodiscard]] int pid() const noexcept;
+  /// Waits until the backend has run pre_run(). Fails with: deadline_exceeded, process_expired, what pre_run() threw.
+  [[nodiscard]] Result<void> wait_ready(Deadline deadline);
+
+  /// Sends a command that nobody answers; before start() it is kept for the backend.
+  /// Throws Exception: overloaded, too_large, process_expired, stopped.
+  void send_message_to_back(const MessageObject& message);
+  /// As send_message_to_back(), with the error as a value.
+  [[nodiscard]] Result<void> try_send_message_to_back(const MessageObject& message, Deadline deadline);
+  /// Sends a command and returns the outcome to come: what the handler returned, as a Value.
+  [[nodiscard]] Future<Value> request(const MessageObject& message);
+  [[nodiscard]] Future<Value> request(const MessageObject& message, Deadline deadline);
+
+  /// Returns the end to receive what the backend sends by send_out().
+  [[nodiscard]] Pipe& pipe() noexcept { return pipe_; }
+  /// Takes the oldest message that the backend sent by return_out(). Fails with: as Pipe::receive().
+  [[nodiscard]] Result<MessageObject> return_from_back(Deadline deadline);
+
+  /// Asks the backend to stop after what was sent before. Blocks: never.
+  void request_stop();
+  /// Waits for the backend's end. Fails with: deadline_exceeded, not_started, process_expired unless it ended in order.
+  [[nodiscard]] Result<void> wait_stop(Deadline deadline);
+  /// Asks the backend to stop and waits; at the deadline it is killed. Fails with: as wait_stop().
+  Result<void> stop(Deadline deadline);
+  /// As stop(), with the default deadline.
+  Result<void> stop();
+  /// Kills the backend with SIGKILL. Blocks: never.
+  void kill() noexcept;
+
+  /// Sends the built-in command `ping`, which answers on pipe() with `pong(lis=...)`.
+  void send_ping(const std::vector<int>& lis);
+  /// Measures the way to the backend's loop and back. Fails with: deadline_exceeded, process_expired.
+  [[nodiscard]] Result<std::chrono::nanoseconds> ping(Deadline deadline);
+
+  [[nodiscard]] ProcessStatistics statistics() const;
+  /// Sets the level and the format of this process's logger.
+  void format_logger(LogLevel level = LogLevel::info);
+
+  /// Has `loop` receive for this process: continuations then run in the loop's thread. Call in that thread.
+  void attach(loop::EventLoop& loop);
+  void detach() noexcept;
+
+  /// Returns a handle by which actors of `system` request, link to and monitor the backend.
+  ///
+  /// If no loop is attached, one thread named "prong-reader", shared by all processes, receives for it from then on.
+  /// The way to a complete caf::actor is prong/caf.hpp.
+  [[nodiscard]] caf::actor actor(caf::actor_system& system);
+
+  Result<void> wait_readable(int descriptor, Deadline deadline) override;
+
+  // --- Both sides ------------------------------------------------------------------------------------------------
+
+  /// Returns the logger named "Class.name". In the backend its records travel to the frontend.
+  [[nodiscard]] Logger& logger();
+
+ protected:
+  // --- Frontend, in the constructor --------------------------------------------------------------------------------
+
+  /// Declares a command: `command<&Detector::c__detect>("detect", "frame"_a, "min_area"_a = 400)`.
+  template <auto Handler, class... Parameters>
+  void command(std::string name, Parameters&&... parameters) {
+    add_command(actor::make_command<MessageProcess, Handler>(std::move(name), std::forward<Parameters>(parameters)...));
+  }
+
+  /// Calls a handler in the backend; parameters not given take their declared defaults. The last argument may be a
+  /// Deadline; otherwise the default deadline holds.
+  template <auto Handler, class... Arguments>
+  [[nodiscard]] Future<typename actor::HandlerTraits<decltype(Handler)>::Value> call(Arguments&&... arguments) {
+    return call_with<Handler>(std::make_index_sequence<actor::argument_count<Handler, Arguments...>()>{},
+                              std::forward_as_tuple(std::forward<Arguments>(arguments)...));
+  }
+
+  // --- Backend -----------------------------------------------------------------------------------------------------
+
+  /// Runs after the fork, before the first message. An exception ends the backend; the frontend is told which.
+  virtual void pre_run() {}
+  /// Runs after the last message. What it sends arrives.
+  virtual void post_run() {}
+  /// The loop: calls read_pipes() until a stop. Rarely overridden.
+  virtual void run();
+  /// Waits for messages and for watched descriptors until the deadline, and handles them.
+  ///
+  /// Override it to listen to more by a select of your own: wait for intercom_descriptor() too, and call
+  /// handle_intercom() when it is readable and before each wait. watch() is the easier way.
+  virtual void read_pipes(Deadline deadline);
+  /// Returns the descriptor that is readable when handle_intercom() has something to do.
+  [[nodiscard]] int intercom_descriptor();
+  /// Handles what has arrived. Returns false if there is more to do before a wait.
+  bool handle_intercom();
+  /// Calls `handler` in the loop whenever `descriptor` is readable.
+  void watch(int descriptor, std::function<void()> handler);
+  void unwatch(int descriptor);
+  /// Tells whether the loop is to end.
+  [[nodiscard]] bool stopping() const noexcept;
+  /// Ends the loop after the current handler.
+  void stop_backend() noexcept;
+
+  /// Sends a message to the frontend's pipe(). Throws Exception: overloaded, too_large, deadline_exceeded.
+  void send_out(const MessageObject& message);
+  /// Sends a message to the frontend's second queue, return_from_back(). Throws as send_out().
+  void return_out(const MessageObject& message);
+  /// Returns the backend's event loop, for timers and posted work.
+  [[nodiscard]] loop::EventLoop& loop();
+
+ private:
+  class Frontend;
+  class Backend;
+  friend class Pipe;
+
+  template <auto Handler, std::size_t... index, class Tuple>
+  auto call_with(std::index_sequence<index...>, Tuple&& arguments) {
+    using Returned = typename actor::HandlerTraits<decltype(Handler)>::Value;
+    Deadline deadline = default_deadline();
+    constexpr std::size_t count = sizeof...(index);
+    if constexpr (std::tuple_size_v<std::decay_t<Tuple>> != count) deadline = std::get<count>(arguments);
+    const std::uint16_t number = commands().number_of(&actor::handler_key<Handler>);
+    std::vector<std::byte>& scratch = scratch_buffer();
+    actor::encode_arguments<Handler>(*commands().find(number), scratch,
+                                     std::get<index>(std::forward<Tuple>(arguments))...);
+    return Future<Returned>{send_call(number, scratch, deadline),
+                            [](ReplyState& state) { return decode<Returned>(state.payload()); }};
+  }
+
+  void add_command(actor::Command command);
+  [[nodiscard]] const actor::CommandTable& commands() const noexcept;
+  [[nodiscard]] Deadline default_deadline() const noexcept;
+  [[nodiscard]] static std::vector<std::byte>& scratch_buffer() noexcept;
+  [[nodiscard]] ReplyReference send_call(std::uint16_t command, Bytes arguments, Deadline deadline);
+  int backend_main();
+  void read_pipes_now();
+  void c__ping(const std::vector<int>& lis);
+
+  actor::CommandTable commands_;
+  std::unique_ptr<Logger> logger_;
+  std::unique_ptr<Frontend> frontend_;
+  std::unique_ptr<Backend> backend_;
+  Pipe pipe_{*this};
+};
+
+}  // namespace prong
