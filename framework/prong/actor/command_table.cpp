@@ -1,29 +1,14 @@
 #include "prong/actor/command_table.hpp"
 
 #include "prong/base/contract.hpp"
+#include "prong/base/type_name.hpp"
 
 #include <cxxabi.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <exception>
-#include <memory>
-#include <typeinfo>
 
 namespace prong::actor {
-namespace {
-
-std::string type_of_current_exception() {
-  const std::type_info* const type = abi::__cxa_current_exception_type();
-  if (type == nullptr) return "an unknown type";
-  int status = 0;
-  const std::unique_ptr<char, void (*)(void*)> name{abi::__cxa_demangle(type->name(), nullptr, nullptr, &status),
-                                                    std::free};
-  return status == 0 ? name.get() : type->name();
-}
-
-}  // namespace
-
 void CommandTable::add(Command command) {
   PRONG_EXPECT(find(command.name) == nullptr, "a command is declared once: '" + command.name + "'");
   PRONG_EXPECT(commands_.size() < UINT16_MAX, "a process has at most 65,535 commands");
@@ -82,7 +67,8 @@ Error current_exception_error(std::string_view process, std::string_view command
   try {
     failure.process = process;
     failure.command = command;
-    failure.type = type_of_current_exception();
+    const std::type_info* const type = abi::__cxa_current_exception_type();
+    failure.type = type != nullptr ? type_name(*type) : "an unknown type";
     throw;
   } catch (const std::exception& exception) {
     failure.what = exception.what();

@@ -1,37 +1,21 @@
 #include "prong/process/message_process.hpp"
 
 #include "prong/base/exception.hpp"
+#include "prong/base/type_name.hpp"
 #include "prong/log/backend_log.hpp"
 #include "prong/os/inherited.hpp"
 #include "prong/os/signals.hpp"
 #include "prong/process/detail/backend.hpp"
 #include "prong/process/detail/frontend.hpp"
 
-#include <cxxabi.h>
 #include <unistd.h>
 #include <caf/actor.hpp>
 
 #include <csignal>
 #include <cstdio>
-#include <cstdlib>
 #include <iostream>
-#include <typeinfo>
 
 namespace prong {
-namespace {
-
-std::string class_name(const std::type_info& type) {
-  int status = 0;
-  const std::unique_ptr<char, void (*)(void*)> name{abi::__cxa_demangle(type.name(), nullptr, nullptr, &status),
-                                                    std::free};
-  std::string text = status == 0 ? name.get() : type.name();
-  // Without namespaces, as the class is spelt where it is declared.
-  if (const auto colons = text.rfind("::"); colons != std::string::npos) text.erase(0, colons + 2);
-  return text;
-}
-
-}  // namespace
-
 // --- Pipe ------------------------------------------------------------------------------------------------------------
 
 Result<MessageObject> Pipe::receive(Deadline deadline) {
@@ -177,7 +161,7 @@ Result<void> MessageProcess::wait_readable(int descriptor, Deadline deadline) {
 
 Logger& MessageProcess::logger() {
   // While constructors run the object is not yet of its class: what is asked for then is not kept for later.
-  const std::string wanted = class_name(typeid(*this)) + "." + name();
+  const std::string wanted = short_type_name(typeid(*this)) + "." + name();
   if (!logger_ || logger_->name() != wanted) {
     const LogLevel level = logger_ ? logger_->level() : LogLevel::info;
     logger_ = std::make_unique<Logger>(wanted);
@@ -222,12 +206,23 @@ int MessageProcess::backend_main() {
                      segment.bell(transport::Side::backend)};
   if (!os::close_all_but_inherited(own)) return 1;
   log_to(frontend_->log_ring());
-  backend_ = std::make_unique<Backend>(*this, segment, frontend_->options(), name());
-  const int code = backend_->live();
+  const int code = backend_loop();
   // The process leaves by _exit: what the handlers printed goes out now.
   std::cout.flush();
   std::fflush(nullptr);
   return code;
+}
+
+int MessageProcess::backend_loop() {
+  const transport::Segment& segment = frontend_->link().segment();
+  backend_ = std::make_unique<Backend>(*this, segment, frontend_->options(), name());
+  return backend_->live();
+}
+
+void MessageProcess::start_in_thread() {
+  frontend_->check_process("start_in_thread");
+  static_cast<void>(logger());
+  frontend_->start_in_thread();
 }
 
 void MessageProcess::run() {

@@ -26,6 +26,10 @@ namespace loop {
 class EventLoop;
 }
 
+namespace testing {
+class InProcess;
+}
+
 class MessageProcess;
 
 /// The frontend's end for messages that the backend sends by itself.
@@ -185,6 +189,7 @@ class MessageProcess : public Peer {
   class Frontend;
   class Backend;
   friend class Pipe;
+  friend class testing::InProcess;
 
   template <auto Handler, std::size_t... index, class Tuple>
   auto call_with(std::index_sequence<index...>, Tuple&& arguments) {
@@ -205,7 +210,9 @@ class MessageProcess : public Peer {
   [[nodiscard]] Deadline default_deadline() const noexcept;
   [[nodiscard]] static std::vector<std::byte>& scratch_buffer() noexcept;
   [[nodiscard]] ReplyReference send_call(std::uint16_t command, Bytes arguments, Deadline deadline);
+  void start_in_thread();
   int backend_main();
+  int backend_loop();
   void read_pipes_now();
   void c__ping(const std::vector<int>& lis);
 

@@ -5,19 +5,9 @@
 #include "prong/process/detail/frontend.hpp"
 
 namespace prong {
-namespace {
-
-template <class T>
-T value_or_throw(Result<T> result) {
-  if (!result) throw_error(std::move(result).error());
-  return std::move(*result);
-}
-
-}  // namespace
-
 MessageProcess::Backend::Backend(MessageProcess& owner, const transport::Segment& segment,
                                  const ProcessOptions& options, std::string name)
-    : owner_{owner}, options_{options}, name_{std::move(name)}, loop_{value_or_throw(loop::EventLoop::create())} {
+    : owner_{owner}, options_{options}, name_{std::move(name)}, loop_{loop::EventLoop::create().value()} {
   actor_ = std::make_unique<actor::BackendActor>(
       *loop_, [this](const MessageHeader& header, Bytes payload) { handle(header, payload); },
       [this](const MessageObject& message) { return run_named(message); });
@@ -25,9 +15,9 @@ MessageProcess::Backend::Backend(MessageProcess& owner, const transport::Segment
       .max_message_bytes = options.max_message_bytes,
       .out_window_bytes = options.out_queue_bytes,
       .when_full = options.when_full == QueuePolicy::block ? link::WhenFull::block : link::WhenFull::reject};
-  link_ = value_or_throw(link::BackendLink::open(
-      segment, link_options, *loop_,
-      [this](const MessageHeader& header, Bytes payload) { actor_->deliver(header, payload); }));
+  link_ = link::BackendLink::open(segment, link_options, *loop_, [this](const MessageHeader& header, Bytes payload) {
+            actor_->deliver(header, payload);
+          }).value();
 }
 
 int MessageProcess::Backend::live() {
@@ -135,7 +125,7 @@ void MessageProcess::Backend::watch(int descriptor, std::function<void()> handle
     if (!done) owner_.logger().error("the handler of descriptor {} threw: {}", descriptor, done.error().message());
   };
   watches_.erase(descriptor);
-  watches_.emplace(descriptor, value_or_throw(loop_->watch(descriptor, loop::Trigger::level, std::move(guard))));
+  watches_.emplace(descriptor, loop_->watch(descriptor, loop::Trigger::level, std::move(guard)).value());
 }
 
 }  // namespace prong

@@ -2,6 +2,7 @@
 
 #include "prong/base/exception.hpp"
 #include "prong/message/error_codec.hpp"
+#include "prong/os/event_fd.hpp"
 #include "prong/os/process_token.hpp"
 #include "prong/process/detail/backend.hpp"
 
@@ -10,6 +11,7 @@
 
 #include <csignal>
 #include <cstdio>
+#include <thread>
 
 namespace prong {
 namespace {
@@ -28,6 +30,47 @@ link::LinkOptions link_options(const ProcessOptions& options) {
   result.when_full = options.when_full == QueuePolicy::block ? link::WhenFull::block : link::WhenFull::reject;
   return result;
 }
+
+class ForkedLife final : public BackendLife {
+ public:
+  explicit ForkedLife(os::ChildProcess child) noexcept : child_{std::move(child)} {}
+
+  int descriptor() const noexcept override { return child_.descriptor(); }
+  int pid() const noexcept override { return child_.pid(); }
+  Result<os::ExitStatus> collect() override { return child_.wait(Deadline::after(std::chrono::seconds{1})); }
+  void kill() noexcept override { static_cast<void>(child_.signal(SIGKILL)); }
+  os::ResourceUsage usage() const override { return child_.usage(); }
+
+ private:
+  os::ChildProcess child_;
+};
+
+// A thread cannot be killed; it can only be asked, by the stop that came before.
+class ThreadLife final : public BackendLife {
+ public:
+  explicit ThreadLife(std::function<int()> main)
+      : ended_{os::EventFd::create().value()}, thread_{[this, main = std::move(main)] {
+          code_ = main();
+          ended_.set();
+        }} {}
+  ~ThreadLife() override {
+    if (thread_.joinable()) thread_.join();
+  }
+
+  int descriptor() const noexcept override { return ended_.descriptor(); }
+  int pid() const noexcept override { return ::getpid(); }
+  Result<os::ExitStatus> collect() override {
+    thread_.join();
+    return os::ExitStatus{.code = code_, .signal = 0};
+  }
+  void kill() noexcept override {}
+  os::ResourceUsage usage() const override { return {}; }
+
+ private:
+  os::EventFd ended_;
+  int code_ = 0;
+  std::thread thread_;
+};
 
 Result<Value> take_value(ReplyState& state) {
   if (Error* const error = state.error()) return std::move(*error);
@@ -63,14 +106,27 @@ void MessageProcess::Frontend::check_process(const char* member) const {
                                              "' is for the process that constructed it, not for a backend"});
 }
 
-void MessageProcess::Frontend::start() {
+void MessageProcess::Frontend::require_created() const {
   if (state() != ProcessState::created)
     throw_error(Error{Errc::already_started, "process '" + name_ + "' was started before; make another one"});
+}
+
+void MessageProcess::Frontend::start() {
+  require_created();
   // What is buffered now would be written by both processes.
   std::fflush(nullptr);
   auto child = os::ChildProcess::fork([this] { return owner_.backend_main(); });
   if (!child) throw_error(std::move(child).error().with_context("process '" + name_ + "'"));
-  child_ = std::move(*child);
+  begin(std::make_unique<ForkedLife>(std::move(*child)));
+}
+
+void MessageProcess::Frontend::start_in_thread() {
+  require_created();
+  begin(std::make_unique<ThreadLife>([this] { return owner_.backend_loop(); }));
+}
+
+void MessageProcess::Frontend::begin(std::unique_ptr<BackendLife> life) {
+  life_ = std::move(life);
   state_.store(ProcessState::running, std::memory_order_release);
   if (auto started = link_->peer_started(); !started) throw_error(std::move(started).error());
 }
@@ -136,7 +192,7 @@ Result<void> MessageProcess::Frontend::stop(Deadline deadline) {
 }
 
 void MessageProcess::Frontend::kill() noexcept {
-  if (state() == ProcessState::running) static_cast<void>(child_.signal(SIGKILL));
+  if (state() == ProcessState::running) life_->kill();
 }
 
 Result<std::chrono::nanoseconds> MessageProcess::Frontend::ping(Deadline deadline) {
@@ -153,7 +209,7 @@ ProcessStatistics MessageProcess::Frontend::statistics() const {
   statistics.messages_received = link_->messages_received();
   statistics.calls_pending = link_->pending();
   const std::lock_guard lock{mutex_};
-  const os::ResourceUsage usage = end_ ? final_usage_ : child_.usage();
+  const os::ResourceUsage usage = end_ || !life_ ? final_usage_ : life_->usage();
   statistics.cpu_time = usage.cpu_time;
   statistics.memory_peak_bytes = usage.memory_peak_bytes;
   return statistics;
@@ -173,7 +229,7 @@ void MessageProcess::Frontend::detach() noexcept {
 // --- What the reader tells -----------------------------------------------------------------------------------------
 
 Error MessageProcess::Frontend::peer_gone() {
-  const auto status = child_.wait(Deadline::after(std::chrono::seconds{1}));
+  const auto status = life_->collect();
   reader_turn();
   Error why;
   {
@@ -188,9 +244,9 @@ Error MessageProcess::Frontend::peer_gone() {
       why = Error{Errc::stopped, "process '" + name_ + "' has stopped"};
     else
       why = Error::from_death(
-          {.process = name_, .pid = child_.pid(), .exit_code = status->code, .signal = status->signal, .command = {}});
+          {.process = name_, .pid = life_->pid(), .exit_code = status->code, .signal = status->signal, .command = {}});
     end_ = why;
-    final_usage_ = child_.usage();
+    final_usage_ = life_->usage();
   }
   state_.store(ProcessState::ended, std::memory_order_release);
   close_proxies(why);
@@ -201,7 +257,7 @@ void MessageProcess::Frontend::peer_is_bad(const Error& why) {
   {
     const std::lock_guard lock{mutex_};
     if (!bad_message_)
-      bad_message_ = Error{Errc::bad_message, "process '" + name_ + "' (pid " + std::to_string(child_.pid()) +
+      bad_message_ = Error{Errc::bad_message, "process '" + name_ + "' (pid " + std::to_string(life_->pid()) +
                                                   ") broke the protocol and was killed: " + why.message()};
   }
   kill();

@@ -12,6 +12,19 @@
 
 namespace prong {
 
+/// The life of a backend: a forked process, or a thread of this one where a test wants to look inside.
+class BackendLife {
+ public:
+  virtual ~BackendLife() = default;
+  /// Returns the descriptor that is readable once the backend has ended.
+  [[nodiscard]] virtual int descriptor() const noexcept = 0;
+  [[nodiscard]] virtual int pid() const noexcept = 0;
+  /// Requires: descriptor() is readable. Fails with: system.
+  [[nodiscard]] virtual Result<os::ExitStatus> collect() = 0;
+  virtual void kill() noexcept = 0;
+  [[nodiscard]] virtual os::ResourceUsage usage() const = 0;
+};
+
 class MessageProcess::Frontend final : private link::PeerLife, private actor::ProxyTarget {
  public:
   /// Throws Exception: size_invalid, system.
@@ -21,6 +34,7 @@ class MessageProcess::Frontend final : private link::PeerLife, private actor::Pr
   /// Throws wrong_process where this is not the process that made the object.
   void check_process(const char* member) const;
   void start();
+  void start_in_thread();
   Result<void> wait_ready(Deadline deadline);
   Result<void> send(const MessageObject& message, Deadline deadline);
   ReplyReference request(const MessageObject& message, Deadline deadline);
@@ -43,13 +57,13 @@ class MessageProcess::Frontend final : private link::PeerLife, private actor::Pr
   [[nodiscard]] const ProcessOptions& options() const noexcept { return options_; }
   [[nodiscard]] ProcessState state() const noexcept { return state_.load(std::memory_order_acquire); }
   [[nodiscard]] int parent_pid() const noexcept { return parent_pid_; }
-  [[nodiscard]] int pid() const noexcept { return child_.pid(); }
+  [[nodiscard]] int pid() const noexcept { return life_ ? life_->pid() : 0; }
   [[nodiscard]] bool ignores_sigint() const noexcept { return ignore_sigint_; }
   void ignore_sigint() noexcept { ignore_sigint_ = true; }
   [[nodiscard]] Deadline default_deadline() const noexcept { return Deadline::after(options_.default_deadline); }
 
  private:
-  int death_descriptor() const noexcept override { return child_.descriptor(); }
+  int death_descriptor() const noexcept override { return life_ ? life_->descriptor() : -1; }
   Error peer_gone() override;
   void peer_is_bad(const Error& why) override;
   void control_message(const MessageHeader& header, Bytes payload) override;
@@ -60,6 +74,8 @@ class MessageProcess::Frontend final : private link::PeerLife, private actor::Pr
   void proxy_stop() override { static_cast<void>(request_stop()); }
   void proxy_kill() override { kill(); }
   void close_proxies(const Error& why);
+  void begin(std::unique_ptr<BackendLife> life);
+  void require_created() const;
 
   MessageProcess& owner_;
   const std::string name_;
@@ -67,7 +83,7 @@ class MessageProcess::Frontend final : private link::PeerLife, private actor::Pr
   const std::uint64_t token_;
   const int parent_pid_;
   bool ignore_sigint_ = false;
-  os::ChildProcess child_;
+  std::unique_ptr<BackendLife> life_;
   std::atomic<ProcessState> state_{ProcessState::created};
   LogRing log_ring_;
   std::unique_ptr<link::FrontendLink> link_;
