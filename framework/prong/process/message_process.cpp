@@ -55,6 +55,12 @@ void MessageProcess::ignore_sigint() {
   frontend_->ignore_sigint();
 }
 
+void MessageProcess::inherit(int descriptor) {
+  frontend_->check_process("inherit");
+  if (state() != ProcessState::created) throw_error(Error{Errc::already_started, "inherit() comes before start()"});
+  inherited_.push_back(descriptor);
+}
+
 void MessageProcess::start() {
   frontend_->check_process("start");
   static_cast<void>(logger());  // named by the complete class, before there are two of it
@@ -202,8 +208,9 @@ int MessageProcess::backend_main() {
   if (frontend_->ignores_sigint()) os::ignore_signal(SIGINT);
   os::set_process_name(name().c_str());
   const transport::Segment& segment = frontend_->link().segment();
-  const int own[] = {segment.memory().descriptor(), segment.bell(transport::Side::frontend),
-                     segment.bell(transport::Side::backend)};
+  std::vector<int> own = inherited_;
+  own.insert(own.end(), {segment.memory().descriptor(), segment.bell(transport::Side::frontend),
+                         segment.bell(transport::Side::backend)});
   if (!os::close_all_but_inherited(own)) return 1;
   log_to(frontend_->log_ring());
   const int code = backend_loop();

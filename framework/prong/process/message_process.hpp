@@ -75,6 +75,9 @@ class MessageProcess : public Peer {
   [[nodiscard]] const std::string& name() const noexcept;
   /// Has the backend ignore SIGINT, so that Ctrl-C in a terminal reaches the frontend alone. Requires: not started.
   void ignore_sigint();
+  /// Keeps a descriptor of this process open in the backend, which otherwise has none but those that Prong's own objects
+  /// share. Requires: not started; it stays open until start().
+  void inherit(int descriptor);
   /// Forks the backend. Throws Exception: threads_exist (naming them), already_started, system.
   void start();
   /// Another name of start().
@@ -217,6 +220,7 @@ class MessageProcess : public Peer {
   void c__ping(const std::vector<int>& lis);
 
   actor::CommandTable commands_;
+  std::vector<int> inherited_;
   std::unique_ptr<Logger> logger_;
   std::unique_ptr<Frontend> frontend_;
   std::unique_ptr<Backend> backend_;
