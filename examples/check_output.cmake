@@ -1,0 +1,10 @@
+# Runs PROGRAM and compares its standard output with the file EXPECTED, line by line.
+execute_process(COMMAND ${PROGRAM} OUTPUT_VARIABLE printed RESULT_VARIABLE code TIMEOUT 50)
+file(READ ${EXPECTED} expected)
+if(NOT code EQUAL 0)
+  message(FATAL_ERROR "${PROGRAM} ended with '${code}'. It printed:\n${printed}")
+endif()
+if(NOT printed STREQUAL expected)
+  message(FATAL_ERROR "The output is not what ${EXPECTED} says. Expected:\n${expected}\nPrinted:\n${printed}")
+endif()
+message("${printed}")

@@ -1,0 +1,11 @@
+#include "prong/caf.hpp"
+
+namespace prong {
+
+Error error_of(const caf::error& error) {
+  if (error.category() == actor::detail::error_category && error.context().match_elements<std::string>())
+    return Error{static_cast<Errc>(error.code()), error.context().get_as<std::string>(0)};
+  return Error{Errc::invalid_state, caf::to_string(error)};
+}
+
+}  // namespace prong
