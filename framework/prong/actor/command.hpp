@@ -4,6 +4,7 @@
 #include "prong/actor/command_table.hpp"
 #include "prong/base/deadline.hpp"
 #include "prong/message/codec.hpp"
+#include "prong/reply/reply_state.hpp"
 
 #include <tuple>
 #include <type_traits>
@@ -105,6 +106,15 @@ template <class Base, auto Handler, class... Parameters>
   command.call_typed = &detail::Calls<Base, Handler>::typed;
   command.call_named = &detail::Calls<Base, Handler>::named;
   return command;
+}
+
+/// Decodes what a handler returned.
+template <class Returned>
+[[nodiscard]] Result<Returned> decode_reply(ReplyState& state) {
+  if constexpr (std::is_void_v<Returned>)
+    return {};
+  else
+    return decode<Returned>(state.payload());
 }
 
 /// Returns how many of `Given` are arguments of the handler: a trailing Deadline is the call's own, unless the handler

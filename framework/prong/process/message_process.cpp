@@ -95,8 +95,7 @@ Future<Value> MessageProcess::request(const MessageObject& message) {
 
 Future<Value> MessageProcess::request(const MessageObject& message, Deadline deadline) {
   frontend_->check_process("request");
-  return Future<Value>{frontend_->request(message, deadline),
-                       [](ReplyState& state) { return decode<Value>(state.payload()); }};
+  return Future<Value>{frontend_->request(message, deadline), &actor::decode_reply<Value>};
 }
 
 Result<MessageObject> MessageProcess::return_from_back(Deadline deadline) {

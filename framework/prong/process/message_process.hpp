@@ -75,8 +75,8 @@ class MessageProcess : public Peer {
   [[nodiscard]] const std::string& name() const noexcept;
   /// Has the backend ignore SIGINT, so that Ctrl-C in a terminal reaches the frontend alone. Requires: not started.
   void ignore_sigint();
-  /// Keeps a descriptor of this process open in the backend, which otherwise has none but those that Prong's own objects
-  /// share. Requires: not started; it stays open until start().
+  /// Keeps a descriptor of this process open in the backend, which otherwise has none but those that Prong's own
+  /// objects share. Requires: not started; it stays open until start().
   void inherit(int descriptor);
   /// Forks the backend. Throws Exception: threads_exist (naming them), already_started, system.
   void start();
@@ -204,8 +204,7 @@ class MessageProcess : public Peer {
     std::vector<std::byte>& scratch = scratch_buffer();
     actor::encode_arguments<Handler>(*commands().find(number), scratch,
                                      std::get<index>(std::forward<Tuple>(arguments))...);
-    return Future<Returned>{send_call(number, scratch, deadline),
-                            [](ReplyState& state) { return decode<Returned>(state.payload()); }};
+    return Future<Returned>{send_call(number, scratch, deadline), &actor::decode_reply<Returned>};
   }
 
   void add_command(actor::Command command);

@@ -1,13 +1,14 @@
 #include "prong/process/message_process.hpp"
 
+#include "process_test.hpp"
 #include "prong/base/exception.hpp"
 #include "prong/os/child_process.hpp"
 #include "prong/os/poll.hpp"
 #include "prong/os/threads.hpp"
-#include "process_test.hpp"
 #include "test_process.hpp"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/select.h>
 #include <sys/wait.h>
@@ -24,7 +25,9 @@ using tests::TestProcess;
 using MessageProcess_ = tests::ProcessTest;
 using namespace std::chrono_literals;
 
-Deadline soon() { return Deadline::after(20s); }
+Deadline soon() {
+  return Deadline::after(20s);
+}
 
 TEST_F(MessageProcess_, typed_call_returns_what_the_handler_returned_and_defaults_fill_in) {
   TestProcess process;
@@ -317,7 +320,8 @@ TEST_F(MessageProcess_, flooding_each_other_with_blocking_queues_does_not_deadlo
   TestProcess process{"flood", {.queue_bytes = 4096, .out_queue_bytes = 64 << 20, .when_full = QueuePolicy::block}};
   process.start();
 
-  for (int i = 0; i < 2'000; ++i) process.send_message_to_back({"say", {{"text", std::string(200, 'x')}, {"times", 5}}});
+  for (int i = 0; i < 2'000; ++i)
+    process.send_message_to_back({"say", {{"text", std::string(200, 'x')}, {"times", 5}}});
 
   for (int i = 0; i < 10'000; ++i) ASSERT_TRUE(process.pipe().receive(soon())) << i;
 }
@@ -405,7 +409,9 @@ TEST_F(MessageProcess_, stop_kills_a_backend_that_does_not_stop_in_time) {
   EXPECT_EQ(hanging.result().error().death()->signal, SIGKILL);
 }
 
-TEST_F(MessageProcess_, destructor_ends_a_backend_that_runs) { TestProcess{}.start(); }
+TEST_F(MessageProcess_, destructor_ends_a_backend_that_runs) {
+  TestProcess{}.start();
+}
 
 TEST_F(MessageProcess_, backend_dies_with_its_frontend_however_that_went) {
   int pipe[2];
@@ -413,13 +419,13 @@ TEST_F(MessageProcess_, backend_dies_with_its_frontend_however_that_went) {
   const os::UniqueFd read_end{pipe[0]};
   os::UniqueFd write_end{pipe[1]};
   auto frontend = os::ChildProcess::fork([&] {
-    TestProcess process;
-    process.start();
-    static_cast<void>(process.hang(Deadline::never()));
-    const int pid = process.backend_pid().valid() ? process.pid() : 0;
-    if (::write(write_end.get(), &pid, sizeof pid) != sizeof pid) return 1;
-    return ::pause();
-  }).value();
+                    TestProcess process;
+                    process.start();
+                    static_cast<void>(process.hang(Deadline::never()));
+                    const int pid = process.backend_pid().valid() ? process.pid() : 0;
+                    if (::write(write_end.get(), &pid, sizeof pid) != sizeof pid) return 1;
+                    return ::pause();
+                  }).value();
   int backend = 0;
   ASSERT_EQ(::read(read_end.get(), &backend, sizeof backend), static_cast<ssize_t>(sizeof backend));
   const os::UniqueFd end = os::open_pidfd(backend).value();

@@ -3,11 +3,11 @@
 
 #include "prong/process/message_process.hpp"
 
+#include <unistd.h>
 #include <csignal>
 #include <stdexcept>
 #include <string>
 #include <thread>
-#include <unistd.h>
 #include <utility>
 #include <vector>
 
@@ -58,9 +58,7 @@ class TestProcess : public MessageProcess {
     for (int i = 0; i < times; ++i) send_out({"said", {{"text", text}, {"number", i}}});
   }
   void c__return(const std::string& text) { return_out({"returned", {{"text", text}}}); }
-  std::vector<std::uint8_t> c__reverse(std::vector<std::uint8_t> bytes) {
-    return {bytes.rbegin(), bytes.rend()};
-  }
+  std::vector<std::uint8_t> c__reverse(std::vector<std::uint8_t> bytes) { return {bytes.rbegin(), bytes.rend()}; }
   int c__pid() { return ::getpid(); }
   void c__hang() {
     for (;;) ::pause();

@@ -72,11 +72,6 @@ class ThreadLife final : public BackendLife {
   std::thread thread_;
 };
 
-Result<Value> take_value(ReplyState& state) {
-  if (Error* const error = state.error()) return std::move(*error);
-  return decode<Value>(state.payload());
-}
-
 }  // namespace
 
 MessageProcess::Frontend::Frontend(MessageProcess& owner, std::string name, const ProcessOptions& options)
@@ -198,7 +193,7 @@ void MessageProcess::Frontend::kill() noexcept {
 Result<std::chrono::nanoseconds> MessageProcess::Frontend::ping(Deadline deadline) {
   const auto before = Deadline::Clock::now();
   const ReplyReference reply = link_->request({.kind = MessageKind::ping}, {}, deadline);
-  Future<void> future{reply, [](ReplyState&) -> Result<void> { return {}; }};
+  Future<void> future{reply, &actor::decode_reply<void>};
   PRONG_TRY(future.result());
   return Deadline::Clock::now() - before;
 }
@@ -312,7 +307,7 @@ Result<void> MessageProcess::Frontend::proxy_send(const MessageObject& message) 
 
 void MessageProcess::Frontend::proxy_request(const MessageObject& message, std::function<void(Result<Value>)> done) {
   // The sender's own timeout is CAF's; this process answers, or dies, in any case.
-  Future<Value>{request(message, Deadline::never()), &take_value}.then(std::move(done));
+  Future<Value>{request(message, Deadline::never()), &actor::decode_reply<Value>}.then(std::move(done));
 }
 
 }  // namespace prong
