@@ -90,6 +90,14 @@ Error Error::from_remote(RemoteFailure failure) {
   return error;
 }
 
+Error Error::from_parts(ErrorParts parts) {
+  Error error{parts.code, std::move(parts.message)};
+  error.system_error_ = parts.system_error;
+  if (parts.death) error.death_ = std::make_shared<const ProcessDeath>(std::move(*parts.death));
+  if (parts.remote) error.remote_ = std::make_shared<const RemoteFailure>(std::move(*parts.remote));
+  return error;
+}
+
 Error Error::with_context(std::string_view context) && {
   message_ = std::string{context} + ": " + message_;
   return std::move(*this);

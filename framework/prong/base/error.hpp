@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -89,6 +90,8 @@ struct RemoteFailure {
   std::string process;  ///< The process it ran in.
 };
 
+struct ErrorParts;
+
 /// A failure: a code that programs decide by and a sentence that people read.
 class Error {
  public:
@@ -103,6 +106,8 @@ class Error {
   [[nodiscard]] static Error from_death(ProcessDeath death);
   /// Makes a handler_failed of `failure`.
   [[nodiscard]] static Error from_remote(RemoteFailure failure);
+  /// Puts an Error together again that was taken apart to travel. Requires: the parts belong to one Error.
+  [[nodiscard]] static Error from_parts(ErrorParts parts);
 
   [[nodiscard]] Errc code() const noexcept { return code_; }
   [[nodiscard]] const std::string& message() const noexcept { return message_; }
@@ -126,6 +131,15 @@ class Error {
   std::string message_;
   std::shared_ptr<const ProcessDeath> death_;
   std::shared_ptr<const RemoteFailure> remote_;
+};
+
+/// All that an Error consists of.
+struct ErrorParts {
+  Errc code = Errc::invalid_state;
+  int system_error = 0;
+  std::string message;
+  std::optional<ProcessDeath> death;
+  std::optional<RemoteFailure> remote;
 };
 
 /// Returns "code: message".

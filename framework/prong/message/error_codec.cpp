@@ -1,0 +1,74 @@
+#include "prong/message/error_codec.hpp"
+
+#include "prong/message/codec.hpp"
+
+#include <optional>
+
+// These functions of Cereal's kind lie where argument-dependent lookup finds them.
+namespace prong {
+
+template <class Archive>
+void serialize(Archive& archive, ProcessDeath& death) {
+  archive(death.process, death.pid, death.exit_code, death.signal, death.command);
+}
+
+template <class Archive>
+void serialize(Archive& archive, RemoteFailure& failure) {
+  archive(failure.type, failure.what, failure.command, failure.process);
+}
+
+template <class Archive>
+void serialize(Archive& archive, ErrorParts& parts) {
+  archive(parts.code, parts.system_error, parts.message, parts.death, parts.remote);
+}
+
+namespace {
+
+// Together less than max_encoded_error: one message and what is known of a remote exception, or one death.
+constexpr std::size_t most_text = 16 * 1024;
+constexpr std::size_t most_name = 1024;
+static_assert(2 * most_text + 5 * most_name + 256 < max_encoded_error);
+
+// Returns the beginning of `text`, cut between two characters of UTF-8.
+std::string cut(const std::string& text, std::size_t most) {
+  if (text.size() <= most) return text;
+  const std::string_view dots = "...";
+  std::size_t end = most - dots.size();
+  const auto inside_character = [&] { return (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U; };
+  while (end > most - dots.size() - 3 && inside_character()) --end;
+  return text.substr(0, end) + std::string{dots};
+}
+
+}  // namespace
+
+void encode_error(const Error& error, std::vector<std::byte>& out) {
+  ErrorParts parts{.code = error.code(),
+                   .system_error = error.system_error(),
+                   .message = cut(error.message(), most_text),
+                   .death = {},
+                   .remote = {}};
+  if (const ProcessDeath* const death = error.death()) {
+    parts.death = *death;
+    parts.death->process = cut(death->process, most_name);
+    parts.death->command = cut(death->command, most_name);
+  }
+  if (const RemoteFailure* const failure = error.remote())
+    parts.remote = RemoteFailure{.type = cut(failure->type, most_name),
+                                 .what = cut(failure->what, most_text),
+                                 .command = cut(failure->command, most_name),
+                                 .process = cut(failure->process, most_name)};
+  encode(parts, out);
+}
+
+Error decode_error(Bytes bytes) {
+  Result<ErrorParts> parts = decode<ErrorParts>(bytes);
+  if (!parts) return std::move(parts).error().with_context("an error that does not decode");
+  // Whoever catches by code relies on these: a hostile peer must not forge a death without one.
+  if (parts->death && parts->code != Errc::process_expired)
+    return fail(Errc::malformed, "an error that tells of a death has another code");
+  if (parts->remote && parts->code != Errc::handler_failed)
+    return fail(Errc::malformed, "an error that tells of an exception has another code");
+  return Error::from_parts(std::move(*parts));
+}
+
+}  // namespace prong

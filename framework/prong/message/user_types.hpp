@@ -1,0 +1,237 @@
+// Users' types: how Cereal's functions are found and called.
+//
+// A type has `serialize`, or `save` and `load`, or their `_minimal` forms; members or free functions; with or without a
+// version. Whatever Cereal accepts is accepted, except pointers, and no header of Cereal is needed for it.
+#pragma once
+
+#include "prong/message/input_archive.hpp"
+#include "prong/message/output_archive.hpp"
+
+// Cereal's headers lean on one another's includes; these two come in this order.
+#include <cereal/details/helpers.hpp>
+#include <cereal/specialize.hpp>
+
+#include <cstdint>
+#include <type_traits>
+#include <utility>
+
+namespace cereal {
+class access;
+}  // namespace cereal
+
+namespace prong::serialization {
+
+template <class T>
+void write_value(OutputArchive& archive, const T& value);
+template <class T>
+void read_value(InputArchive& archive, T& value);
+
+// cereal::access where the user's type needs it and so has included it. Dependent, for else it is incomplete.
+template <class>
+struct DependentAccess {
+  using type = cereal::access;
+};
+template <class T>
+using Access = typename DependentAccess<T>::type;
+
+// `Version` is empty, or std::uint32_t for functions that take one.
+template <class A, class T, class... Version>
+concept MemberSerialize = requires(A& archive, T& t, Version... version) {
+  t.serialize(archive, version...);
+}
+|| requires(A& archive, T& t, Version... version) {
+  Access<T>::member_serialize(archive, t, version...);
+};
+template <class A, class T, class... Version>
+concept MemberSave = requires(A& archive, const T& t, Version... version) {
+  t.save(archive, version...);
+}
+|| requires(A& archive, const T& t, Version... version) {
+  Access<T>::member_save(archive, t, version...);
+};
+template <class A, class T, class... Version>
+concept MemberLoad = requires(A& archive, T& t, Version... version) {
+  t.load(archive, version...);
+}
+|| requires(A& archive, T& t, Version... version) {
+  Access<T>::member_load(archive, t, version...);
+};
+template <class A, class T, class... Version>
+concept MemberSaveMinimal = requires(const A& archive, const T& t, Version... version) {
+  t.save_minimal(archive, version...);
+}
+|| requires(const A& archive, const T& t, Version... version) {
+  Access<T>::member_save_minimal(archive, t, version...);
+};
+template <class A, class T, class... Version>
+concept FreeSerialize = requires(A& archive, T& t, Version... version) {
+  serialize(archive, t, version...);
+};
+template <class A, class T, class... Version>
+concept FreeSave = requires(A& archive, const T& t, Version... version) {
+  save(archive, t, version...);
+};
+template <class A, class T, class... Version>
+concept FreeLoad = requires(A& archive, T& t, Version... version) {
+  load(archive, t, version...);
+};
+template <class A, class T, class... Version>
+concept FreeSaveMinimal = requires(const A& archive, const T& t, Version... version) {
+  save_minimal(archive, t, version...);
+};
+
+enum class Way { none, member_serialize, free_serialize, member_split, free_split, member_minimal, free_minimal, many };
+
+// How `T` is written, found with the output archive `Out` and the input archive `In`. The output side decides for
+// both, as a type that can only be written is a mistake to be reported where it is read.
+template <class Out, class T, class... Version>
+consteval Way way_of() {
+  using cereal::specialization;
+  const bool found[] = {MemberSerialize<Out, T, Version...>,   FreeSerialize<Out, T, Version...>,
+                        MemberSave<Out, T, Version...>,        FreeSave<Out, T, Version...>,
+                        MemberSaveMinimal<Out, T, Version...>, FreeSaveMinimal<Out, T, Version...>};
+  const bool chosen[] = {cereal::specialize<Out, T, specialization::member_serialize>::value,
+                         cereal::specialize<Out, T, specialization::non_member_serialize>::value,
+                         cereal::specialize<Out, T, specialization::member_load_save>::value,
+                         cereal::specialize<Out, T, specialization::non_member_load_save>::value,
+                         cereal::specialize<Out, T, specialization::member_load_save_minimal>::value,
+                         cereal::specialize<Out, T, specialization::non_member_load_save_minimal>::value};
+  const Way ways[] = {Way::member_serialize, Way::free_serialize, Way::member_split,
+                      Way::free_split,       Way::member_minimal, Way::free_minimal};
+  bool any_chosen = false;
+  for (const bool one : chosen) any_chosen = any_chosen || one;
+  Way way = Way::none;
+  for (int i = 0; i < 6; ++i) {
+    if (!found[i] || (any_chosen && !chosen[i])) continue;
+    way = way == Way::none ? ways[i] : Way::many;
+  }
+  return way;
+}
+
+// Stands for an archive where Cereal's own free functions must not be found: those for standard containers resize
+// before they read.
+struct OutputProbe {
+  template <class... T>
+  OutputProbe& operator()(T&&...);
+  operator OutputArchive&() const;
+};
+
+// A user's type that has functions of its own, though it may look like a container.
+template <class T>
+concept OwnFunctions = (std::is_class_v<T> ||
+                        std::is_union_v<T>)&&(MemberSerialize<OutputArchive, T> || MemberSave<OutputArchive, T> ||
+                                              MemberSaveMinimal<OutputArchive, T> ||
+                                              MemberSerialize<OutputArchive, T, std::uint32_t> ||
+                                              MemberSave<OutputArchive, T, std::uint32_t> ||
+                                              FreeSerialize<OutputProbe, T> || FreeSave<OutputProbe, T>);
+
+template <class T>
+inline constexpr Way plain_way = way_of<OutputArchive, T>();
+template <class T>
+inline constexpr Way versioned_way = way_of<OutputArchive, T, std::uint32_t>();
+template <class T>
+inline constexpr bool has_functions = plain_way<T> != Way::none || versioned_way<T> != Way::none;
+
+// ---- Calling them.
+
+template <class T>
+constexpr void explain_choice() {
+  static_assert(plain_way<T> != Way::many && versioned_way<T> != Way::many &&
+                    (plain_way<T> == Way::none || versioned_way<T> == Way::none),
+                "This type has several ways to travel, perhaps an inherited one: keep one, or choose with "
+                "cereal::specialize.");
+}
+
+template <Way way, class T, class... Version>
+void write_own(OutputArchive& archive, const T& value, Version... version) {
+  if constexpr (way == Way::member_serialize) {
+    auto& changeable = const_cast<T&>(value);  // Cereal's contract: serialize() changes nothing while saving
+    if constexpr (requires { changeable.serialize(archive, version...); })
+      changeable.serialize(archive, version...);
+    else
+      Access<T>::member_serialize(archive, changeable, version...);
+  } else if constexpr (way == Way::free_serialize) {
+    serialize(archive, const_cast<T&>(value), version...);
+  } else if constexpr (way == Way::member_split) {
+    if constexpr (requires { value.save(archive, version...); })
+      value.save(archive, version...);
+    else
+      Access<T>::member_save(archive, value, version...);
+  } else if constexpr (way == Way::free_split) {
+    save(archive, value, version...);
+  } else if constexpr (way == Way::member_minimal) {
+    if constexpr (requires { value.save_minimal(std::as_const(archive), version...); })
+      write_value(archive, value.save_minimal(std::as_const(archive), version...));
+    else
+      write_value(archive, Access<T>::member_save_minimal(std::as_const(archive), value, version...));
+  } else {
+    write_value(archive, save_minimal(std::as_const(archive), value, version...));
+  }
+}
+
+// What save_minimal() returns for a T.
+template <Way way, class T, class... Version>
+auto minimal_form(const OutputArchive& archive, const T& value, Version... version) {
+  if constexpr (way == Way::free_minimal)
+    return save_minimal(archive, value, version...);
+  else if constexpr (requires { value.save_minimal(archive, version...); })
+    return value.save_minimal(archive, version...);
+  else
+    return Access<T>::member_save_minimal(archive, value, version...);
+}
+
+template <Way way, class T, class... Version>
+void read_own(InputArchive& archive, T& value, Version... version) {
+  if constexpr (way == Way::member_serialize) {
+    if constexpr (requires { value.serialize(archive, version...); })
+      value.serialize(archive, version...);
+    else
+      Access<T>::member_serialize(archive, value, version...);
+  } else if constexpr (way == Way::free_serialize) {
+    serialize(archive, value, version...);
+  } else if constexpr (way == Way::member_split) {
+    if constexpr (requires { value.load(archive, version...); })
+      value.load(archive, version...);
+    else
+      Access<T>::member_load(archive, value, version...);
+  } else if constexpr (way == Way::free_split) {
+    load(archive, value, version...);
+  } else {
+    using Form = decltype(minimal_form<way>(std::declval<const OutputArchive&>(), value, version...));
+    Form form{};
+    read_value(archive, form);
+    if constexpr (way == Way::free_minimal)
+      load_minimal(std::as_const(archive), value, form, version...);
+    else if constexpr (requires { value.load_minimal(std::as_const(archive), form, version...); })
+      value.load_minimal(std::as_const(archive), form, version...);
+    else
+      Access<T>::member_load_minimal(std::as_const(archive), value, form, version...);
+  }
+}
+
+// A version is written with each object, not once for each type as Cereal's archives do: no state is kept for it.
+template <class T>
+void write_with_functions(OutputArchive& archive, const T& value) {
+  explain_choice<T>();
+  if constexpr (plain_way<T> != Way::none) {
+    write_own<plain_way<T>>(archive, value);
+  } else {
+    const std::uint32_t version = cereal::detail::Version<T>::version;
+    archive.write(&version, sizeof version);
+    write_own<versioned_way<T>>(archive, value, version);
+  }
+}
+
+template <class T>
+void read_with_functions(InputArchive& archive, T& value) {
+  explain_choice<T>();
+  if constexpr (plain_way<T> != Way::none) {
+    read_own<plain_way<T>>(archive, value);
+  } else {
+    std::uint32_t version = 0;
+    archive.read(&version, sizeof version);
+    read_own<versioned_way<T>>(archive, value, version);
+  }
+}
+
+}  // namespace prong::serialization
