@@ -28,6 +28,7 @@ class MessageObject {
     friend bool operator==(const Argument&, const Argument&) = default;
   };
   class ArgumentView;
+  using value_type = Argument;  ///< What an iteration gives.
 
   MessageObject() = default;
   MessageObject(std::string command);
