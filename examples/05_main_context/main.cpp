@@ -77,4 +77,6 @@ class Manager : public prong::MainContext {
 };
 // [/context]
 
-int main() { return Manager{}.run(); }
+int main() {
+  return Manager{}.run();
+}

@@ -65,7 +65,7 @@ class MainContext::Implementation {
   Implementation() : loop_{loop::EventLoop::create().value()}, stop_event_{os::EventFd::create().value()} {
     stop_epoll_ = loop::EventLoop::create().value();
     stop_event_in_epoll_ = stop_epoll_->watch(stop_event_.descriptor(), loop::Trigger::level, [] {}).value();
-    stop_watch_ = loop_->watch(stop_event_.descriptor(), loop::Trigger::level, [] {}).value();
+    stop_watch_ = loop_->watch(stop_event_.descriptor(), loop::Trigger::edge, [] {}).value();
   }
 
   Managed& managed(MessageProcess& process) {
@@ -130,7 +130,7 @@ class MainContext::Implementation {
     if (signals_) return;
     signals_.emplace();
     signal_in_epoll_ = stop_epoll_->watch(signals_->descriptor(), loop::Trigger::level, [] {}).value();
-    signal_watch_ = loop_->watch(signals_->descriptor(), loop::Trigger::level, [] {}).value();
+    signal_watch_ = loop_->watch(signals_->descriptor(), loop::Trigger::level, [this] { stopping(); }).value();
   }
   void leave_signals() noexcept {
     signal_watch_ = {};
@@ -138,12 +138,14 @@ class MainContext::Implementation {
     signals_.reset();
   }
 
-  void run_loop() {
+  bool run_until(const std::function<bool()>& done, Deadline deadline) {
     attach_all();
-    while (!stopping()) {
-      auto turn = loop_->run_once(Deadline::never());
+    while (!done()) {
+      if (deadline.has_passed()) return false;
+      auto turn = loop_->run_once(deadline);
       if (!turn) throw_error(std::move(turn).error());
     }
+    return true;
   }
 
   void stop_all(Deadline deadline) {
@@ -247,8 +249,12 @@ bool MainContext::stopping() const {
 }
 
 int MainContext::main_loop() {
-  implementation_->run_loop();
+  run_until([this] { return stopping(); }, Deadline::never());
   return 0;
+}
+
+bool MainContext::run_until(const std::function<bool()>& done, Deadline deadline) {
+  return implementation_->run_until(done, deadline);
 }
 
 void MainContext::close() {

@@ -53,6 +53,9 @@ class MainContext {
   ///
   /// An override with a loop of its own watches stop_descriptor() beside its pipes.
   virtual int main_loop();
+  /// Receives messages and handles other events until `done` holds; tells whether it does. Looks at `done` after each
+  /// turn of the loop, also when stop() was called. For use in main_loop().
+  bool run_until(const std::function<bool()>& done, Deadline deadline);
   /// Ends what start_processes() and start_threads() began; always called, once, also after an exception.
   ///
   /// The default stops all managed processes at once, with close_deadline() for all of them together.

@@ -42,6 +42,10 @@ class BackendLink final : private loop::Source {
 
   /// Tells whether a stop was asked for and everything sent before it has been handled.
   [[nodiscard]] bool stopping() const noexcept { return stop_reached_; }
+  /// Tells whether a stop was asked for, reached or not, received or not.
+  [[nodiscard]] bool stop_requested() const noexcept {
+    return stop_asked_ || stop_reached_ || connection_.port().has_records(transport::Lane::control);
+  }
   /// Stops as if asked to.
   void stop() noexcept { stop_reached_ = true; }
   /// Returns the eventfd that wakes this backend; never drained, so watch it edge-triggered.

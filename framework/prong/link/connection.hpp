@@ -52,6 +52,7 @@ class Connection {
   [[nodiscard]] Result<std::size_t> receive(std::size_t limit, const Handler& handler);
 
   [[nodiscard]] transport::Port& port() noexcept { return port_; }
+  [[nodiscard]] const transport::Port& port() const noexcept { return port_; }
   /// Returns how many bytes of the data lane were sent so far, as the peer counts received ones.
   [[nodiscard]] std::uint64_t data_position();
 

@@ -268,6 +268,8 @@ bool MessageProcess::stopping() const noexcept {
   return backend_ && backend_->link().stopping();
 }
 
+bool MessageProcess::stop_requested() const noexcept { return backend_ && backend_->link().stop_requested(); }
+
 void MessageProcess::stop_backend() noexcept {
   backend_->link().stop();
 }

@@ -178,6 +178,8 @@ class MessageProcess : public Peer {
   void unwatch(int descriptor);
   /// Tells whether the loop is to end.
   [[nodiscard]] bool stopping() const noexcept;
+  /// Tells whether a stop has been asked for that the loop has not come to yet: for handlers that run or wait long.
+  [[nodiscard]] bool stop_requested() const noexcept;
   /// Ends the loop after the current handler.
   void stop_backend() noexcept;
 

@@ -14,11 +14,13 @@ class SleepWord {
   explicit SleepWord(std::atomic<std::uint32_t>& word) noexcept : word_{&word} {}
 
   /// Says "I sleep from now on". The caller must look for work once more before it really sleeps.
+  ///
+  /// Each announcement is a new odd number: for the last one the bell may have been rung, and heard, already.
   void announce() noexcept {
-    if ((count_ & 1U) != 0) return;
+    count_ += (count_ & 1U) != 0 ? 2 : 1;
     // SYNC POINT with the fence in DoorbellRope::ring_if_asleep: either the sleeper sees the work, or the other side
     // sees the word. Source: Dekker's mutual exclusion.
-    word_->store(++count_, std::memory_order_seq_cst);
+    word_->store(count_, std::memory_order_seq_cst);
     std::atomic_thread_fence(std::memory_order_seq_cst);
   }
   /// Says "I am awake": no bell is needed.

@@ -39,6 +39,7 @@ class Port {
   /// Gives the space of received records back and wakes a peer that waits for it.
   void release() noexcept;
   [[nodiscard]] bool has_records() const noexcept;
+  [[nodiscard]] bool has_records(Lane lane) const noexcept { return consumers_[index(lane)].has_records(); }
   [[nodiscard]] std::uint64_t received(Lane lane) const noexcept { return consumers_[index(lane)].position(); }
 
   /// Publishes a counter that only grows, for flow control above the rings, and wakes a peer that waits for space.

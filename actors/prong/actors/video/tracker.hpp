@@ -48,6 +48,11 @@ struct TrackEvent {
   std::chrono::nanoseconds time{};  ///< Of that frame, since the stream's start.
   std::uint64_t track = 0;
   Box box;  ///< Where it was in that frame.
+
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(kind, frame, time, track, box);
+  }
 };
 
 /// Gives boxes identities: what overlaps where a track is expected to be is that track.

@@ -1,0 +1,50 @@
+#include "prong/actors/video/stage.hpp"
+
+namespace prong::video {
+namespace {
+
+prong::PixelFormat to_ring(PixelFormat format) {
+  switch (format) {
+    case PixelFormat::gray8: return prong::PixelFormat::gray8;
+    case PixelFormat::yuv420p: return prong::PixelFormat::yuv420p;
+    case PixelFormat::rgb24: return prong::PixelFormat::rgb24;
+  }
+  return prong::PixelFormat::bytes;
+}
+
+Result<PixelFormat> from_ring(prong::PixelFormat format) {
+  switch (format) {
+    case prong::PixelFormat::gray8: return PixelFormat::gray8;
+    case prong::PixelFormat::yuv420p: return PixelFormat::yuv420p;
+    case prong::PixelFormat::rgb24: return PixelFormat::rgb24;
+    default: return fail(Errc::not_supported, "a frame of pixel format " + std::to_string(static_cast<int>(format)));
+  }
+}
+
+}  // namespace
+
+FrameMeta to_frame_meta(const FrameInfo& info) {
+  FrameMeta meta{};
+  meta.format = to_ring(info.layout.format);
+  meta.width = static_cast<std::uint32_t>(info.layout.width);
+  meta.height = static_cast<std::uint32_t>(info.layout.height);
+  meta.size = info.layout.size;
+  meta.source_time = info.time.count();
+  for (std::size_t i = 0; i < info.layout.planes.size(); ++i)
+    meta.planes[i] = {.offset = info.layout.planes[i].offset, .stride = info.layout.planes[i].stride};
+  return meta;
+}
+
+Result<ImageView> view_of(Bytes pixels, const FrameMeta& meta) {
+  PRONG_TRY_ASSIGN(const PixelFormat format, from_ring(meta.format));
+  ImageLayout layout;
+  layout.format = format;
+  layout.width = static_cast<int>(meta.width);
+  layout.height = static_cast<int>(meta.height);
+  layout.size = meta.size;
+  for (std::size_t i = 0; i < layout.planes.size(); ++i)
+    layout.planes[i] = {.offset = meta.planes[i].offset, .stride = meta.planes[i].stride};
+  return ImageView::create(pixels, layout);
+}
+
+}  // namespace prong::video

@@ -1,0 +1,292 @@
+#include "pipeline.hpp"
+
+#include <unistd.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cstdio>
+
+namespace example {
+namespace {
+
+using namespace std::chrono_literals;
+using prong::Deadline;
+using prong::video::StageReport;
+
+constexpr std::size_t frame_slots = 16;
+constexpr std::uint64_t unknown_frame_bytes = 1920ULL * 1088 * 3 / 2;  // a camera that has not called yet
+
+double seconds(std::chrono::nanoseconds time) {
+  return std::chrono::duration<double>(time).count();
+}
+
+double percentile(std::vector<std::chrono::nanoseconds> times, double share) {
+  if (times.empty()) return 0;
+  const auto place = static_cast<std::size_t>(share * static_cast<double>(times.size() - 1));
+  std::nth_element(times.begin(), times.begin() + static_cast<std::ptrdiff_t>(place), times.end());
+  return static_cast<double>(times[place].count()) / 1e3;
+}
+
+// What went wrong inside a handler is the sentence that counts, not how it travelled.
+std::string sentence(const prong::Error& error) {
+  return error.remote() != nullptr ? error.remote()->what : error.message();
+}
+
+}  // namespace
+
+Pipeline::Pipeline(Options options) : options_{std::move(options)} {}
+
+void Pipeline::start_processes() {
+  stop_on_signals();
+  stream_.frame_bytes = unknown_frame_bytes;
+  if (!options_.listen) {
+    auto found = prong::video::probe({.url = options_.input,
+                                      .frames_per_second = 0,
+                                      .stall_limit = static_cast<std::int64_t>(options_.stall_seconds * 1e9),
+                                      .listen = false});
+    if (!found) throw std::runtime_error{sentence(found.error())};
+    stream_ = *found;
+  }
+  make_rings(stream_);
+  source_ = std::make_unique<prong::video::VideoSource>("source", *frames_, events_);
+  detector_ = std::make_unique<prong::video::MotionDetectorProcess>("detector", *frames_, 0, *found_, events_);
+  sink_ = std::make_unique<prong::video::VideoSink>("sink", *frames_, 1, *found_, events_);
+  manage_stage(source_stage_, *source_, "source");
+  manage_stage(detector_stage_, *detector_, "detector");
+  manage_stage(sink_stage_, *sink_, "sink");
+}
+
+void Pipeline::make_rings(const prong::video::StreamSummary& stream) {
+  // A file waits for its readers and loses nothing; a camera does not wait, and what is missed is counted.
+  const bool live = stream.live || options_.listen;
+  frames_ = std::make_unique<prong::FrameRing>(
+      prong::FrameRingOptions{.name = "frames",
+                              .slots = frame_slots,
+                              .slot_bytes = static_cast<std::size_t>(stream.frame_bytes),
+                              .readers = 2,
+                              .policy = live ? prong::FramePolicy::latest_only : prong::FramePolicy::block});
+  found_ = std::make_unique<prong::FrameRing>(prong::FrameRingOptions{.name = "detections",
+                                                                      .slots = frame_slots,
+                                                                      .slot_bytes = prong::video::detections_slot_bytes,
+                                                                      .readers = 1,
+                                                                      .policy = prong::FramePolicy::block});
+}
+
+void Pipeline::manage_stage(Stage& stage, prong::MessageProcess& process, std::string name) {
+  stage.name = std::move(name);
+  stage.process = &process;
+  stage.ended = events_.reserve().value();
+  manage(process);
+  on_end(process, [this, &stage](const prong::Result<void>& end) {
+    if (!end) stage_died(stage, end.error());
+  });
+  process.start();
+}
+
+int Pipeline::main_loop() {
+  begin();
+  run_until([this] { return whole() || stopping(); }, Deadline::never());
+  if (!whole()) {
+    interrupted_ = problem_.empty();
+    end_early("interrupted");
+  }
+  clear_progress();
+  const int code = verdict();
+  if (options_.json)
+    print_json(code);
+  else
+    print_table(code);
+  return code;
+}
+
+// Each stage is ready before the one that feeds it begins.
+void Pipeline::begin() {
+  const auto opened = [](auto result) {
+    if (!result) throw std::runtime_error{sentence(result.error())};
+    return *std::move(result);
+  };
+  stream_ = opened(source_
+                       ->open({.url = options_.input,
+                               .frames_per_second = options_.frames_per_second,
+                               .stall_limit = static_cast<std::int64_t>(options_.stall_seconds * 1e9),
+                               .listen = options_.listen})
+                       .result());
+  if (!options_.json)
+    std::printf("input: %s%s%s (%s in %s, %dx%d, %.5g frames per second)\n", stream_.name.c_str(),
+                options_.input_note.empty() ? "" : ", ", options_.input_note.c_str(), stream_.codec.c_str(),
+                stream_.container.c_str(), stream_.width, stream_.height, stream_.rate().per_second());
+  std::fflush(stdout);
+  const auto sink = sink_
+                        ->open({.directory = options_.output,
+                                .caption = "PRONG",
+                                .rate_numerator = stream_.rate_numerator,
+                                .rate_denominator = stream_.rate_denominator,
+                                .width = stream_.width,
+                                .height = stream_.height,
+                                .video = true},
+                               sink_stage_.ended->index)
+                        .result();
+  if (!sink) throw std::runtime_error{sentence(sink.error())};
+  const auto detector = detector_->watch_frames(stream_.rate(), detector_stage_.ended->index).result();
+  if (!detector) throw std::runtime_error{sentence(detector.error())};
+  for (Stage* const stage : stages_) wait_for_end(*stage);
+  const auto playing = source_->play(source_stage_.ended->index).result();
+  if (!playing) throw std::runtime_error{sentence(playing.error())};
+  every(50ms, [this] { tick(); });
+}
+
+void Pipeline::wait_for_end(Stage& stage) {
+  const int descriptor = stage.ended->event.descriptor().value();
+  watch(descriptor, [this, &stage, descriptor] {
+    unwatch(descriptor);
+    ask(stage);
+  });
+}
+
+// Asks a stage how far it is; the answer comes to this thread, and its way is timed.
+void Pipeline::ask(Stage& stage) {
+  const auto before = std::chrono::steady_clock::now();
+  const auto answered = [this, &stage, before](prong::Result<StageReport> report) {
+    if (!report) return;  // its death is told by on_end()
+    stage.round_trips.push_back(std::chrono::steady_clock::now() - before);
+    stage.report = std::move(*report);
+    if (!stage.report.ended || std::exchange(stage.has_ended, true)) return;
+    if (!stage.report.problem.empty() && problem_.empty()) problem_ = stage.name + ": " + stage.report.problem;
+    // Nobody behind a sink that gave up takes frames any more.
+    if (&stage == &sink_stage_ && !source_stage_.has_ended) source_->finish();
+  };
+  if (&stage == &source_stage_)
+    source_->report().then(answered);
+  else if (&stage == &detector_stage_)
+    detector_->report().then(answered);
+  else
+    sink_->report().then(answered);
+}
+
+void Pipeline::tick() {
+  for (Stage* const stage : stages_)
+    if (!stage->has_ended) ask(*stage);
+  if (!options_.headless && !options_.json && ::isatty(STDERR_FILENO) != 0) show_progress();
+}
+
+void Pipeline::stage_died(Stage& stage, const prong::Error& error) {
+  stage.has_ended = true;
+  stage.death = error;
+  if (problem_.empty()) problem_ = sentence(error);
+  // What was finished is kept: the source ends the stream, the sink makes its files whole.
+  if (!source_stage_.has_ended) source_->finish();
+  if (&stage != &sink_stage_ && !sink_stage_.has_ended) sink_->finish("a stage before it died");
+}
+
+// Ends the stream where it is. First politely; a source that waits for a silent camera is interrupted by a stop.
+void Pipeline::end_early(std::string why) {
+  clear_progress();
+  std::fprintf(stderr, "07_video: %s, finishing what was begun\n", why.c_str());
+  if (!source_stage_.has_ended) source_->finish();
+  if (run_until([this] { return whole(); }, Deadline::after(2s))) return;
+  if (!source_stage_.has_ended) source_->request_stop();
+  if (run_until([this] { return whole() || source_stage_.has_ended; }, Deadline::after(1s)) &&
+      run_until([this] { return whole(); }, Deadline::after(5s)))
+    return;
+  sink_->finish("the stages before it did not end");
+  run_until([this] { return sink_stage_.has_ended; }, Deadline::after(5s));
+}
+
+bool Pipeline::whole() const {
+  return std::all_of(stages_.begin(), stages_.end(), [](const Stage* stage) { return stage->has_ended; });
+}
+
+void Pipeline::close() {
+  clear_progress();
+  MainContext::close();
+}
+
+void Pipeline::show_progress() {
+  const double elapsed = seconds(std::chrono::steady_clock::now() - started_);
+  const std::uint64_t done = sink_stage_.report.frames_out;
+  char total[32] = "";
+  if (stream_.frames > 0) std::snprintf(total, sizeof total, "/%llu", static_cast<unsigned long long>(stream_.frames));
+  std::fprintf(stderr, "\r\033[Kframe %llu%s  %.0f per second  %llu events  lost %llu",
+               static_cast<unsigned long long>(done), total, elapsed > 0 ? static_cast<double>(done) / elapsed : 0,
+               static_cast<unsigned long long>(sink_stage_.report.events),
+               static_cast<unsigned long long>(sink_stage_.report.frames_lost));
+  progress_shown_ = true;
+}
+
+void Pipeline::clear_progress() {
+  if (std::exchange(progress_shown_, false)) std::fprintf(stderr, "\r\033[K");
+}
+
+int Pipeline::verdict() const {
+  const StageReport& source = source_stage_.report;
+  const StageReport& sink = sink_stage_.report;
+  const bool accounted = source.frames_out == sink.frames_out + sink.frames_lost &&
+                         source.frames_out == detector_stage_.report.frames_out + detector_stage_.report.frames_lost &&
+                         source.frames_in == source.frames_out;
+  if (!problem_.empty() || !accounted || !whole()) return 1;
+  return interrupted_ ? 130 : 0;
+}
+
+void Pipeline::print_table(int code) const {
+  std::printf("\n%-10s %8s %9s %8s %8s %6s %8s %9s %14s\n", "process", "pid", "messages", "in", "out", "lost", "cpu s",
+              "memory MB", "round trip us");
+  std::printf("%-10s %8s %9s %8s %8s %6s %8s %9s %14s\n", "", "", "", "", "", "", "", "peak", "p50 / p99");
+  for (const Stage* const stage : stages_) {
+    const prong::ProcessStatistics used = stage->process->statistics();
+    char round_trip[32];
+    std::snprintf(round_trip, sizeof round_trip, "%.0f / %.0f", percentile(stage->round_trips, 0.5),
+                  percentile(stage->round_trips, 0.99));
+    std::printf("%-10s %8d %9llu %8llu %8llu %6llu %8.2f %9.1f %14s\n", stage->name.c_str(), stage->process->pid(),
+                static_cast<unsigned long long>(used.messages_sent + used.messages_received),
+                static_cast<unsigned long long>(stage->report.frames_in),
+                static_cast<unsigned long long>(stage->report.frames_out),
+                static_cast<unsigned long long>(stage->report.frames_lost), seconds(used.cpu_time),
+                static_cast<double>(used.memory_peak_bytes) / 1e6, round_trip);
+  }
+  const double elapsed = seconds(std::chrono::steady_clock::now() - started_);
+  std::printf("\n");
+  for (const std::string& file : sink_stage_.report.files) std::printf("wrote %s\n", file.c_str());
+  const StageReport& sink = sink_stage_.report;
+  const auto in = static_cast<unsigned long long>(source_stage_.report.frames_in);
+  const auto out = static_cast<unsigned long long>(sink.frames_out);
+  const auto lost = static_cast<unsigned long long>(sink.frames_lost);
+  if (lost > 0)
+    std::printf("%llu in = %llu out + %llu lost", in, out, lost);
+  else
+    std::printf("%llu in %s %llu out", in, in == out ? "=" : "but", out);
+  std::printf(", %llu events, in %.2f s (%.0f frames per second)\n", static_cast<unsigned long long>(sink.events),
+              elapsed, static_cast<double>(out) / elapsed);
+  std::fflush(stdout);
+  if (!problem_.empty()) std::fprintf(stderr, "07_video: %s\n", problem_.c_str());
+  if (problem_.empty() && code == 1) std::fprintf(stderr, "07_video: not every frame is accounted for\n");
+}
+
+void Pipeline::print_json(int code) const {
+  nlohmann::json result;
+  result["input"] = stream_.name;
+  result["frames_in"] = source_stage_.report.frames_in;
+  result["frames_out"] = sink_stage_.report.frames_out;
+  result["frames_lost"] = sink_stage_.report.frames_lost;
+  result["events"] = sink_stage_.report.events;
+  result["seconds"] = seconds(std::chrono::steady_clock::now() - started_);
+  result["files"] = sink_stage_.report.files;
+  result["problem"] = problem_;
+  result["interrupted"] = interrupted_;
+  result["exit_code"] = code;
+  for (const Stage* const stage : stages_) {
+    const prong::ProcessStatistics used = stage->process->statistics();
+    result["processes"].push_back({{"name", stage->name},
+                                   {"pid", stage->process->pid()},
+                                   {"messages", used.messages_sent + used.messages_received},
+                                   {"frames_in", stage->report.frames_in},
+                                   {"frames_out", stage->report.frames_out},
+                                   {"frames_lost", stage->report.frames_lost},
+                                   {"cpu_seconds", seconds(used.cpu_time)},
+                                   {"memory_peak_bytes", used.memory_peak_bytes},
+                                   {"round_trip_p50_us", percentile(stage->round_trips, 0.5)},
+                                   {"round_trip_p99_us", percentile(stage->round_trips, 0.99)}});
+  }
+  std::printf("%s\n", result.dump(2).c_str());
+}
+
+}  // namespace example

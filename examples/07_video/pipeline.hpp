@@ -1,0 +1,73 @@
+// The program around the stages.
+#pragma once
+
+#include "options.hpp"
+#include "prong/actors/video/motion_detector_process.hpp"
+#include "prong/actors/video/video_sink.hpp"
+#include "prong/actors/video/video_source.hpp"
+#include "prong/prong.hpp"
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace example {
+
+/// Source -> frames -> detector and sink; detector -> detections -> sink. The main process moves no pixel: it starts
+/// the stages, shows how far they are, and ends them in order.
+class Pipeline : public prong::MainContext {
+ public:
+  explicit Pipeline(Options options);
+
+ private:
+  /// One stage, as the main process sees it.
+  struct Stage {
+    std::string name;
+    prong::MessageProcess* process = nullptr;
+    std::optional<prong::ReservedEvent> ended;
+    bool has_ended = false;
+    std::optional<prong::Error> death;
+    prong::video::StageReport report;
+    std::vector<std::chrono::nanoseconds> round_trips;
+  };
+
+  void start_processes() override;
+  int main_loop() override;
+  void close() override;
+
+  void make_rings(const prong::video::StreamSummary& stream);
+  void manage_stage(Stage& stage, prong::MessageProcess& process, std::string name);
+  void begin();
+  void wait_for_end(Stage& stage);
+  void ask(Stage& stage);
+  void tick();
+  void stage_died(Stage& stage, const prong::Error& error);
+  void end_early(std::string why);
+  void show_progress();
+  void clear_progress();
+  [[nodiscard]] int verdict() const;
+  void print_table(int code) const;
+  void print_json(int code) const;
+  [[nodiscard]] bool whole() const;
+
+  Options options_;
+  std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
+  prong::video::StreamSummary stream_;
+  prong::EventGroup events_{8, prong::EventKind::descriptor};
+  std::unique_ptr<prong::FrameRing> frames_;
+  std::unique_ptr<prong::FrameRing> found_;
+  std::unique_ptr<prong::video::VideoSource> source_;
+  std::unique_ptr<prong::video::MotionDetectorProcess> detector_;
+  std::unique_ptr<prong::video::VideoSink> sink_;
+  Stage source_stage_;
+  Stage detector_stage_;
+  Stage sink_stage_;
+  std::vector<Stage*> stages_{&source_stage_, &detector_stage_, &sink_stage_};
+  std::string problem_;
+  bool interrupted_ = false;
+  bool progress_shown_ = false;
+};
+
+}  // namespace example
