@@ -68,7 +68,7 @@ void MotionDetectorProcess::step() {
   if (!work.frame) {
     auto next = work.frames.next(Deadline::now());
     if (!next) {
-      if (next.error().code() == Errc::deadline_exceeded) return;
+      if (next.error().code() == Errc::queue_empty) return;
       return end(next.error().code() == Errc::closed ? "" : to_string(next.error()));
     }
     ++report_.frames_in;
@@ -78,7 +78,7 @@ void MotionDetectorProcess::step() {
     const auto picture = view_of(next->bytes(), meta);
     if (!picture) return end(to_string(picture.error()));
     const std::vector<Box> boxes = work.detector.update(*picture);
-    work.events = work.tracker.update(meta.sequence - 1, std::chrono::nanoseconds{meta.source_time}, boxes);
+    work.events = work.tracker.update(meta.sequence - 1, meta.source_time, boxes);
     report_.events += work.events.size();
     work.frame = std::move(*next);
   }
@@ -90,7 +90,8 @@ void MotionDetectorProcess::step() {
 }
 
 // False while the ring is full: the frame is kept, and the loop comes back to it.
-bool MotionDetectorProcess::hand_on(std::uint64_t sequence, std::vector<TrackEvent> events, std::int64_t source_time) {
+bool MotionDetectorProcess::hand_on(std::uint64_t sequence, std::vector<TrackEvent> events,
+                                    std::chrono::nanoseconds source_time) {
   Work& work = *work_;
   auto slot = work.found.acquire(Deadline::after(50ms));
   if (!slot) {
@@ -129,11 +130,11 @@ void MotionDetectorProcess::end(std::string problem) {
   // Whoever is still in the picture leaves with it: one last entry behind the last frame.
   std::vector<TrackEvent> last = work.tracker.finish();
   report_.events += last.size();
-  if (!last.empty() && !hand_on(work.last_sequence + 1, std::move(last), 0) && problem.empty())
+  if (!last.empty() && !hand_on(work.last_sequence + 1, std::move(last), 0ns) && problem.empty())
     problem = "the last events were not taken in time";
   report_.problem = std::move(problem);
   work.frame.reset();
-  work.found.finish();
+  static_cast<void>(work.found.finish());
   static_cast<void>(events_.set(work.ended));
 }
 

@@ -31,7 +31,7 @@ class MotionDetectorProcess : public MessageProcess {
   void post_run() override;
 
   void step();
-  bool hand_on(std::uint64_t sequence, std::vector<TrackEvent> events, std::int64_t source_time);
+  bool hand_on(std::uint64_t sequence, std::vector<TrackEvent> events, std::chrono::nanoseconds source_time);
   void end(std::string problem);
 
   struct Work;

@@ -17,7 +17,8 @@ Result<PixelFormat> from_ring(prong::PixelFormat format) {
     case prong::PixelFormat::gray8: return PixelFormat::gray8;
     case prong::PixelFormat::yuv420p: return PixelFormat::yuv420p;
     case prong::PixelFormat::rgb24: return PixelFormat::rgb24;
-    default: return fail(Errc::not_supported, "a frame of pixel format " + std::to_string(static_cast<int>(format)));
+    default:
+      return fail(Errc::not_supported, "a frame of pixel format " + std::to_string(static_cast<std::uint32_t>(format)));
   }
 }
 
@@ -29,7 +30,7 @@ FrameMeta to_frame_meta(const FrameInfo& info) {
   meta.width = static_cast<std::uint32_t>(info.layout.width);
   meta.height = static_cast<std::uint32_t>(info.layout.height);
   meta.size = info.layout.size;
-  meta.source_time = info.time.count();
+  meta.source_time = info.time;
   for (std::size_t i = 0; i < info.layout.planes.size(); ++i)
     meta.planes[i] = {.offset = info.layout.planes[i].offset, .stride = info.layout.planes[i].stride};
   return meta;

@@ -142,7 +142,7 @@ bool VideoSink::next_frame() {
     work.frame = std::move(*next);
     return true;
   }
-  if (next.error().code() == Errc::deadline_exceeded) return false;
+  if (next.error().code() == Errc::queue_empty) return false;
   work.frames_over = true;
   if (next.error().code() != Errc::closed) work.problem = to_string(next.error());
   return false;
@@ -152,7 +152,7 @@ bool VideoSink::next_detections() {
   Work& work = *work_;
   auto next = work.found.next(Deadline::now());
   if (!next) {
-    if (next.error().code() == Errc::deadline_exceeded) return false;
+    if (next.error().code() == Errc::queue_empty) return false;
     work.found_over = true;
     if (next.error().code() != Errc::closed) work.problem = to_string(next.error());
     return false;
@@ -176,7 +176,7 @@ bool VideoSink::next_detections() {
 Result<void> VideoSink::write_frame() {
   Work& work = *work_;
   const FrameMeta& meta = work.frame->meta();
-  const std::chrono::nanoseconds time{meta.source_time};
+  const std::chrono::nanoseconds time = meta.source_time;
   PRONG_TRY_ASSIGN(const ImageView seen, view_of(work.frame->bytes(), meta));
   Image picture = Image::copy_of(seen);
   Painter painter{picture.view()};

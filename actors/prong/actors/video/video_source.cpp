@@ -167,7 +167,7 @@ void VideoSource::end(std::string problem) {
   report_.ended = true;
   report_.problem = std::move(problem);
   stream_->slot.reset();
-  stream_->producer.finish();
+  static_cast<void>(stream_->producer.finish());
   if (stream_->ended) static_cast<void>(events_.set(*stream_->ended));
 }
 
