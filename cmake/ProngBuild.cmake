@@ -9,6 +9,28 @@ if(PRONG_SANITIZE)
   target_compile_options(prong_sanitizers INTERFACE -fsanitize=${PRONG_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(prong_sanitizers INTERFACE -fsanitize=${PRONG_SANITIZE})
 endif()
+if(PRONG_SANITIZE MATCHES thread)
+  # GCC warns that the thread sanitizer does not see fences. Prong's only order a store before a load, which publishes
+  # nothing that is not atomic itself (docs/testing.md).
+  target_compile_options(prong_sanitizers INTERFACE -Wno-tsan)
+endif()
+
+option(PRONG_BUILD_FUZZERS "Build the fuzz targets with libFuzzer (clang only); without it they replay their corpus" OFF)
+if(PRONG_BUILD_FUZZERS)
+  target_compile_options(prong_sanitizers INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
+# prong_find_package(COMPONENT ...): find_package(...) of what a component of Prong links with; who asks for the
+# component with find_package(prong COMPONENTS ...) gets it too. The targets found are visible in the whole build, so
+# that a project that adds Prong as a subdirectory can link with it.
+macro(prong_find_package component)
+  set(CMAKE_FIND_PACKAGE_TARGETS_GLOBAL ON)
+  find_package(${ARGN})
+  unset(CMAKE_FIND_PACKAGE_TARGETS_GLOBAL)
+  string(REGEX REPLACE ";REQUIRED|;QUIET" "" prong_find_arguments "${ARGN}")
+  string(REPLACE ";" " " prong_find_arguments "${prong_find_arguments}")
+  set_property(GLOBAL APPEND_STRING PROPERTY prong_dependencies_${component} "find_dependency(${prong_find_arguments})\n")
+endmacro()
 
 # Gives a target Prong's private settings: C++20, warnings as errors, sanitizers.
 function(prong_private_settings target)

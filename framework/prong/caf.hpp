@@ -1,8 +1,7 @@
 // For users who speak to processes from actors of the C++ Actor Framework.
 #pragma once
 
-#include "prong/actor/detail/caf_error.hpp"
-#include "prong/actor/detail/caf_messages.hpp"
+#include "prong/actor/caf_messages.hpp"
 #include "prong/process/message_process.hpp"
 
 #include <caf/actor.hpp>

@@ -1,8 +1,8 @@
 #include "prong/actor/backend_actor.hpp"
 
-#include "prong/actor/detail/caf_error.hpp"
+#include "prong/actor/caf_error.hpp"
+#include "prong/actor/caf_messages.hpp"
 #include "prong/actor/detail/caf_loop.hpp"
-#include "prong/actor/detail/caf_messages.hpp"
 
 #include <caf/event_based_actor.hpp>
 #include <caf/mailbox_element.hpp>
@@ -43,7 +43,7 @@ class Receiver final : public caf::event_based_actor {
             [this](const MessageObject& message) -> caf::result<Value> {
               Result<Value> value = local_(message);
               if (value) return std::move(*value);
-              return detail::to_caf(value.error());
+              return to_caf(value.error());
             }};
   }
 

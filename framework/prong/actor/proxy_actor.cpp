@@ -1,7 +1,7 @@
 #include "prong/actor/proxy_actor.hpp"
 
-#include "prong/actor/detail/caf_error.hpp"
-#include "prong/actor/detail/caf_messages.hpp"
+#include "prong/actor/caf_error.hpp"
+#include "prong/actor/caf_messages.hpp"
 
 #include <caf/actor.hpp>
 #include <caf/actor_proxy.hpp>
@@ -45,8 +45,7 @@ class Proxy final : public caf::actor_proxy {
       }
       target.proxy_request(message, [sender = element.sender, id = element.mid.response_id(),
                                      self = caf::strong_actor_ptr{ctrl()}](Result<Value> value) {
-        caf::message answer =
-            value ? caf::make_message(std::move(*value)) : caf::make_message(detail::to_caf(value.error()));
+        caf::message answer = value ? caf::make_message(std::move(*value)) : caf::make_message(to_caf(value.error()));
         if (sender) sender->enqueue(self, id, std::move(answer), nullptr);
       });
     });
@@ -99,7 +98,7 @@ bool ProxyActor::belongs_to(const caf::actor_system& system) const noexcept {
 
 void ProxyActor::close(const Error* why) {
   auto* const proxy = static_cast<Proxy*>(caf::actor_cast<caf::abstract_actor*>(implementation_->actor));
-  caf::error reason = why != nullptr ? detail::to_caf(*why) : caf::make_error(caf::exit_reason::normal);
+  caf::error reason = why != nullptr ? to_caf(*why) : caf::make_error(caf::exit_reason::normal);
   proxy->kill_proxy(nullptr, std::move(reason));
 }
 

@@ -7,7 +7,7 @@
 #include <caf/error.hpp>
 #include <caf/make_message.hpp>
 
-namespace prong::actor::detail {
+namespace prong::actor {
 
 inline constexpr auto error_category = caf::atom("prong");
 
@@ -16,4 +16,4 @@ inline constexpr auto error_category = caf::atom("prong");
   return caf::error{static_cast<std::uint8_t>(error.code()), error_category, caf::make_message(error.message())};
 }
 
-}  // namespace prong::actor::detail
+}  // namespace prong::actor
