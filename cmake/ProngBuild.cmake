@@ -9,6 +9,10 @@ if(PRONG_SANITIZE)
   target_compile_options(prong_sanitizers INTERFACE -fsanitize=${PRONG_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(prong_sanitizers INTERFACE -fsanitize=${PRONG_SANITIZE})
 endif()
+if(PRONG_BUILD_FUZZERS)
+  # libFuzzer steers by the branches it sees taken.
+  target_compile_options(prong_sanitizers INTERFACE -fsanitize=fuzzer-no-link)
+endif()
 
 # Gives a target Prong's private settings: C++20, warnings as errors, sanitizers.
 function(prong_private_settings target)

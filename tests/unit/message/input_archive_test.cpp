@@ -1,10 +1,10 @@
 // What hostile bytes can do: nothing but be refused.
 #include "prong/message/input_archive.hpp"
 
+#include "allocation_count.hpp"
 #include "prong/base/exception.hpp"
 #include "prong/message/codec.hpp"
 #include "prong/message/message_object.hpp"
-#include "unit/message/allocation_count.hpp"
 #include "unit/message/random_values.hpp"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "unit/message/allocation_count.hpp"
+#include "allocation_count.hpp"
 
 #include <cstdlib>
 #include <new>
