@@ -42,7 +42,7 @@ const Value* find_argument(const Command& command, std::size_t index, const Mess
 Result<void> check_argument_names(const Command& command, const MessageObject& message) {
   for (const auto& [name, value] : message) {
     const bool known = std::any_of(command.parameters.begin(), command.parameters.end(),
-                                   [&](const Parameter& parameter) { return parameter.name == name; });
+                                   [&name = name](const Parameter& parameter) { return parameter.name == name; });
     if (known) continue;
     std::string names;
     for (const Parameter& parameter : command.parameters) names += (names.empty() ? "" : ", ") + parameter.name;

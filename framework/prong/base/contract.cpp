@@ -7,7 +7,7 @@
 
 namespace prong {
 
-void contract_failure(std::string_view expression, std::string_view why, std::source_location where) noexcept {
+void contract_failure(std::string_view expression, std::string_view why, boost::source_location where) noexcept {
   // One write from a local buffer: the heap or stdio may be what is broken.
   char text[1024];
   const int length =

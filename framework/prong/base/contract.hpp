@@ -4,14 +4,16 @@
 // peer, bad input) is an Error, never a contract.
 #pragma once
 
-#include <source_location>
+#include <boost/assert/source_location.hpp>
+
 #include <string_view>
 
 namespace prong {
 
+// The standard's source_location is not there when clang 14 compiles with libstdc++ 12.
 /// Prints where and why a contract was broken, then aborts.
 [[noreturn]] void contract_failure(std::string_view expression, std::string_view why,
-                                   std::source_location where = std::source_location::current()) noexcept;
+                                   boost::source_location where = BOOST_CURRENT_LOCATION) noexcept;
 
 }  // namespace prong
 

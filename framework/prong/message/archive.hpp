@@ -26,7 +26,7 @@ constexpr void explain_refusal() {
                 "A std::string_view cannot be read: nobody owns the characters. Receive a std::string.");
   static_assert(!std::same_as<T, long double>, "A long double does not travel. Send a double.");
   static_assert(Pointer<T> || std::same_as<T, std::string_view> || std::same_as<T, long double>,
-                "This type has no functions that say how it travels, or parts of it cannot be default-constructed. "
+                "This type has no functions that say how it travels. "
                 "Give it a member `template <class Archive> void serialize(Archive& archive) { archive(a, b, c); }`, "
                 "or `save(Archive&) const` and `load(Archive&)`, public or with `friend class cereal::access` and "
                 "<cereal/access.hpp> included; of several, keep one.");
@@ -37,6 +37,11 @@ constexpr void explain_enum() {
   static_assert(OpenEnum<T>,
                 "Give the enumeration an underlying type (enum E : int): without one, a number from another process "
                 "may be no value of it.");
+}
+
+template <class T>
+constexpr void explain_default() {
+  static_assert(std::is_default_constructible_v<T>, "An element is read into a default-constructed object.");
 }
 
 template <class>
@@ -139,7 +144,7 @@ void write_value(OutputArchive& archive, const T& value) {
     write_value(archive, value.count());
   } else if constexpr (TimePoint<T>) {
     write_value(archive, value.time_since_epoch());
-  } else if constexpr (has_functions<T>) {
+  } else if constexpr (AnyFunctions<T>) {
     const OutputArchive::Nesting nesting{archive};
     write_with_functions(archive, value);
   } else if constexpr (!std::is_empty_v<T>) {
@@ -151,6 +156,7 @@ void write_value(OutputArchive& archive, const T& value) {
 
 template <class T>
 void read_elements(InputArchive& archive, T& container) {
+  explain_default<typename T::value_type>();
   container.clear();
   const std::size_t count = archive.read_count(1);
   archive.charge(container_memory<T>(count));
@@ -185,6 +191,7 @@ void read_elements(InputArchive& archive, T& container) {
 
 template <std::size_t index, class T>
 void read_alternative(InputArchive& archive, T& variant) {
+  explain_default<std::variant_alternative_t<index, T>>();
   read_value(archive, variant.template emplace<index>());
 }
 
@@ -228,7 +235,8 @@ void read_value(InputArchive& archive, T& value) {
     using Element = typename T::value_type;
     const std::size_t count = archive.read_count(sizeof(Element));
     archive.charge(block_memory(count * sizeof(Element)));
-    if constexpr (sizeof(Element) == 1) {
+    if constexpr (std::same_as<Element, char> || std::same_as<Element, unsigned char> ||
+                  std::same_as<Element, std::byte>) {
       const auto* const first = reinterpret_cast<const Element*>(archive.read_block(count).data());
       value.assign(first, first + count);
     } else {
@@ -261,7 +269,7 @@ void read_value(InputArchive& archive, T& value) {
     typename T::duration since_epoch{};
     read_value(archive, since_epoch);
     value = T{since_epoch};
-  } else if constexpr (has_functions<T>) {
+  } else if constexpr (AnyFunctions<T>) {
     const InputArchive::Nesting nesting{archive};
     read_with_functions(archive, value);
   } else if constexpr (!std::is_empty_v<T>) {

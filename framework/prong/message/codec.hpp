@@ -13,8 +13,9 @@ namespace prong {
 /// A type whose values travel: a number, a standard container of such, or a type with Cereal's functions.
 /// Of a container, its elements are looked at only when it is encoded.
 template <class T>
-concept Serializable = std::is_arithmetic_v<T> || std::is_enum_v<T> || serialization::is_strong_id<T> ||
-    serialization::Standard<T> || serialization::OwnFunctions<T> || serialization::has_functions<T>;
+concept Serializable =
+    std::same_as<T, bool> || serialization::Number<T> || serialization::OpenEnum<T> || serialization::is_strong_id<T> ||
+    serialization::Standard<T> || serialization::OwnFunctions<T> || serialization::AnyFunctions<T>;
 
 /// Writes `value` to the end of `out`. Throws: invalid_argument where it is nested deeper than max_nesting, too_large;
 /// `out` is then as it was.

@@ -4,25 +4,33 @@
 
 #include <optional>
 
-// These functions of Cereal's kind lie where argument-dependent lookup finds them.
 namespace prong {
-
-template <class Archive>
-void serialize(Archive& archive, ProcessDeath& death) {
-  archive(death.process, death.pid, death.exit_code, death.signal, death.command);
-}
-
-template <class Archive>
-void serialize(Archive& archive, RemoteFailure& failure) {
-  archive(failure.type, failure.what, failure.command, failure.process);
-}
-
-template <class Archive>
-void serialize(Archive& archive, ErrorParts& parts) {
-  archive(parts.code, parts.system_error, parts.message, parts.death, parts.remote);
-}
-
 namespace {
+
+// Writes or reads `part` behind a byte that tells whether it is there.
+template <class Archive, class T, class Members>
+void serialize_optional(Archive& archive, std::optional<T>& part, Members members) {
+  bool is_there = part.has_value();
+  archive(is_there);
+  if (!is_there) return;
+  if (!part) part.emplace();
+  members(*part);
+}
+
+struct WireError {
+  ErrorParts parts;
+
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(parts.code, parts.system_error, parts.message);
+    serialize_optional(archive, parts.death, [&](ProcessDeath& death) {
+      archive(death.process, death.pid, death.exit_code, death.signal, death.command);
+    });
+    serialize_optional(archive, parts.remote, [&](RemoteFailure& failure) {
+      archive(failure.type, failure.what, failure.command, failure.process);
+    });
+  }
+};
 
 // Together less than max_encoded_error: one message and what is known of a remote exception, or one death.
 constexpr std::size_t most_text = 16 * 1024;
@@ -42,11 +50,11 @@ std::string cut(const std::string& text, std::size_t most) {
 }  // namespace
 
 void encode_error(const Error& error, std::vector<std::byte>& out) {
-  ErrorParts parts{.code = error.code(),
-                   .system_error = error.system_error(),
-                   .message = cut(error.message(), most_text),
-                   .death = {},
-                   .remote = {}};
+  WireError wire{};
+  ErrorParts& parts = wire.parts;
+  parts.code = error.code();
+  parts.system_error = error.system_error();
+  parts.message = cut(error.message(), most_text);
   if (const ProcessDeath* const death = error.death()) {
     parts.death = *death;
     parts.death->process = cut(death->process, most_name);
@@ -57,18 +65,19 @@ void encode_error(const Error& error, std::vector<std::byte>& out) {
                                  .what = cut(failure->what, most_text),
                                  .command = cut(failure->command, most_name),
                                  .process = cut(failure->process, most_name)};
-  encode(parts, out);
+  encode(wire, out);
 }
 
 Error decode_error(Bytes bytes) {
-  Result<ErrorParts> parts = decode<ErrorParts>(bytes);
-  if (!parts) return std::move(parts).error().with_context("an error that does not decode");
+  Result<WireError> wire = decode<WireError>(bytes);
+  if (!wire) return std::move(wire).error().with_context("an error that does not decode");
+  ErrorParts& parts = wire->parts;
   // Whoever catches by code relies on these: a hostile peer must not forge a death without one.
-  if (parts->death && parts->code != Errc::process_expired)
+  if (parts.death && parts.code != Errc::process_expired)
     return fail(Errc::malformed, "an error that tells of a death has another code");
-  if (parts->remote && parts->code != Errc::handler_failed)
+  if (parts.remote && parts.code != Errc::handler_failed)
     return fail(Errc::malformed, "an error that tells of an exception has another code");
-  return Error::from_parts(std::move(*parts));
+  return Error::from_parts(std::move(parts));
 }
 
 }  // namespace prong

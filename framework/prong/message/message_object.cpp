@@ -75,6 +75,10 @@ const Value& MessageObject::ArgumentView::value() const {
   return *value_;
 }
 
+std::string MessageObject::ArgumentView::value_or(const char* absent) const {
+  return value_or(std::string{absent});
+}
+
 Error MessageObject::ArgumentView::missing() const {
   std::string text = "'" + (*message_)() + "' has no argument '" + std::string{key_} + "'";
   for (const auto& [key, value] : *message_) text += (&key == &message_->begin()->key ? ", only '" : ", '") + key + "'";

@@ -92,7 +92,7 @@ class MessageObject::ArgumentView {
   [[nodiscard]] T value_or(T absent) const {
     return value_ == nullptr ? std::move(absent) : as<T>();
   }
-  [[nodiscard]] std::string value_or(const char* absent) const { return value_or(std::string{absent}); }
+  [[nodiscard]] std::string value_or(const char* absent) const;
 
  private:
   [[nodiscard]] Error missing() const;

@@ -28,9 +28,9 @@ void OutputArchive::write_slowly(const void* data, std::size_t size) {
 
 void OutputArchive::finish() {
   const std::size_t size = std::max(written(), least_message_size(charged_));
+  if (size > UINT32_MAX) refuse_count(size);
   out_.resize(start_ + written());
   out_.resize(start_ + size);
-  if (size > UINT32_MAX) refuse_count(size);
   cursor_ = end_ = nullptr;
   finished_ = true;
 }

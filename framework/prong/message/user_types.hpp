@@ -6,6 +6,7 @@
 
 #include "prong/message/input_archive.hpp"
 #include "prong/message/output_archive.hpp"
+#include "prong/message/standard_types.hpp"
 
 // Cereal's headers lean on one another's includes; these two come in this order.
 #include <cereal/details/helpers.hpp>
@@ -82,20 +83,32 @@ concept FreeSaveMinimal = requires(const A& archive, const T& t, Version... vers
 
 enum class Way { none, member_serialize, free_serialize, member_split, free_split, member_minimal, free_minimal, many };
 
-// How `T` is written, found with the output archive `Out` and the input archive `In`. The output side decides for
-// both, as a type that can only be written is a mistake to be reported where it is read.
-template <class Out, class T, class... Version>
+// Stands for an archive where only a type's own free functions must be found, not those that Cereal has for standard
+// containers and for all that derives from them.
+struct OutputProbe {
+  template <class... T>
+  OutputProbe& operator()(T&&...);
+  operator OutputArchive&() const;
+};
+
+// Tells whether Cereal's macros chose `way` for T: they specialise what else derives from false_type.
+template <class T, cereal::specialization way>
+inline constexpr bool is_chosen = !std::is_base_of_v<std::false_type, cereal::specialize<OutputArchive, T, way>>;
+
+// How T is written; free functions are looked for with `Archive`. The output side decides for both: a type that can be
+// written and not read is a mistake, which is reported where it is read.
+template <class T, class Archive, class... Version>
 consteval Way way_of() {
   using cereal::specialization;
-  const bool found[] = {MemberSerialize<Out, T, Version...>,   FreeSerialize<Out, T, Version...>,
-                        MemberSave<Out, T, Version...>,        FreeSave<Out, T, Version...>,
-                        MemberSaveMinimal<Out, T, Version...>, FreeSaveMinimal<Out, T, Version...>};
-  const bool chosen[] = {cereal::specialize<Out, T, specialization::member_serialize>::value,
-                         cereal::specialize<Out, T, specialization::non_member_serialize>::value,
-                         cereal::specialize<Out, T, specialization::member_load_save>::value,
-                         cereal::specialize<Out, T, specialization::non_member_load_save>::value,
-                         cereal::specialize<Out, T, specialization::member_load_save_minimal>::value,
-                         cereal::specialize<Out, T, specialization::non_member_load_save_minimal>::value};
+  const bool found[] = {MemberSerialize<OutputArchive, T, Version...>,   FreeSerialize<Archive, T, Version...>,
+                        MemberSave<OutputArchive, T, Version...>,        FreeSave<Archive, T, Version...>,
+                        MemberSaveMinimal<OutputArchive, T, Version...>, FreeSaveMinimal<Archive, T, Version...>};
+  const bool chosen[] = {is_chosen<T, specialization::member_serialize>,
+                         is_chosen<T, specialization::non_member_serialize>,
+                         is_chosen<T, specialization::member_load_save>,
+                         is_chosen<T, specialization::non_member_load_save>,
+                         is_chosen<T, specialization::member_load_save_minimal>,
+                         is_chosen<T, specialization::non_member_load_save_minimal>};
   const Way ways[] = {Way::member_serialize, Way::free_serialize, Way::member_split,
                       Way::free_split,       Way::member_minimal, Way::free_minimal};
   bool any_chosen = false;
@@ -108,29 +121,27 @@ consteval Way way_of() {
   return way;
 }
 
-// Stands for an archive where Cereal's own free functions must not be found: those for standard containers resize
-// before they read.
-struct OutputProbe {
-  template <class... T>
-  OutputProbe& operator()(T&&...);
-  operator OutputArchive&() const;
-};
+template <class T, class... Version>
+inline constexpr Way own_way = way_of<T, OutputProbe, Version...>();
+template <class T, class... Version>
+inline constexpr Way any_way = own_way<T, Version...> != Way::none ? own_way<T, Version...>
+                                                                   : way_of<T, OutputArchive, Version...>();
+
+template <class T>
+concept Class = std::is_class_v<T> || std::is_union_v<T>;
 
 // A user's type that has functions of its own, though it may look like a container.
 template <class T>
-concept OwnFunctions = (std::is_class_v<T> ||
-                        std::is_union_v<T>)&&(MemberSerialize<OutputArchive, T> || MemberSave<OutputArchive, T> ||
-                                              MemberSaveMinimal<OutputArchive, T> ||
-                                              MemberSerialize<OutputArchive, T, std::uint32_t> ||
-                                              MemberSave<OutputArchive, T, std::uint32_t> ||
-                                              FreeSerialize<OutputProbe, T> || FreeSave<OutputProbe, T>);
+concept OwnFunctions = Class<T> &&(own_way<T> != Way::none || own_way<T, std::uint32_t> != Way::none);
 
 template <class T>
-inline constexpr Way plain_way = way_of<OutputArchive, T>();
+inline constexpr Way plain_way = any_way<T>;
 template <class T>
-inline constexpr Way versioned_way = way_of<OutputArchive, T, std::uint32_t>();
+inline constexpr Way versioned_way = any_way<T, std::uint32_t>;
+
+// A type that has functions, be they Cereal's; those that Cereal has for pointers do not count.
 template <class T>
-inline constexpr bool has_functions = plain_way<T> != Way::none || versioned_way<T> != Way::none;
+concept AnyFunctions = Class<T> && !Pointer<T> && (plain_way<T> != Way::none || versioned_way<T> != Way::none);
 
 // ---- Calling them.
 

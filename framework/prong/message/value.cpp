@@ -204,7 +204,7 @@ bool ValueConversions::from_signed(const Value& value, std::int64_t& to, std::si
   const std::int64_t* const found = std::get_if<std::int64_t>(&value.data_);
   const std::int64_t most = INT64_MAX >> (64 - size * 8);
   if (found == nullptr || *found > most || *found < -most - 1) {
-    error = Error{Errc::out_of_range, to_string(value) + " does not fit an " + range_of(size, true)};
+    error = Error{Errc::out_of_range, digits_of(value) + " does not fit an " + range_of(size, true)};
     return false;
   }
   to = *found;
@@ -217,7 +217,7 @@ bool ValueConversions::from_unsigned(const Value& value, std::uint64_t& to, std:
   const std::uint64_t number =
       found == nullptr ? std::get<std::uint64_t>(value.data_) : static_cast<std::uint64_t>(*found);
   if ((found != nullptr && *found < 0) || number > UINT64_MAX >> (64 - size * 8)) {
-    error = Error{Errc::out_of_range, to_string(value) + " does not fit a " + range_of(size, false)};
+    error = Error{Errc::out_of_range, digits_of(value) + " does not fit a " + range_of(size, false)};
     return false;
   }
   to = number;
@@ -239,7 +239,7 @@ bool ValueConversions::from_floating(const Value& value, double& to, bool is_flo
   const std::optional<double> exact =
       found != nullptr ? exact_double(*found) : exact_double(std::get<std::uint64_t>(value.data_));
   if (!exact || (is_float && static_cast<double>(static_cast<float>(*exact)) != *exact)) {
-    error = Error{Errc::out_of_range, "no " + std::string{is_float ? "float" : "double"} + " is " + to_string(value)};
+    error = Error{Errc::out_of_range, "no " + std::string{is_float ? "float" : "double"} + " is " + digits_of(value)};
     return false;
   }
   to = *exact;
@@ -252,6 +252,11 @@ const std::vector<std::byte>* ValueConversions::user_bytes(const Value& value, c
     return nullptr;
   }
   return &std::get<std::shared_ptr<const Value::User>>(value.data_)->bytes;
+}
+
+std::string ValueConversions::digits_of(const Value& value) {
+  const std::int64_t* const number = std::get_if<std::int64_t>(&value.data_);
+  return number != nullptr ? std::to_string(*number) : std::to_string(std::get<std::uint64_t>(value.data_));
 }
 
 bool ValueConversions::refuse(const Value& value, std::string_view wanted, Error& error) {

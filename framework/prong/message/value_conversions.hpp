@@ -56,10 +56,10 @@ struct ValueConversions {
       return to_user(value);
     } else if constexpr (Text<T>) {
       return Value{static_cast<std::string_view>(value)};
-    } else if constexpr (std::is_convertible_v<const T&, Bytes>) {
-      return Value{static_cast<Bytes>(value)};
     } else if constexpr (ByteBlock<T>) {
       return Value{std::as_bytes(std::span{value.data(), value.size()})};
+    } else if constexpr (std::is_convertible_v<const T&, Bytes> && !serialization::FixedArray<T>) {
+      return Value{static_cast<Bytes>(value)};
     } else if constexpr (TextMap<T>) {
       Value::Map map;
       for (const auto& [key, mapped] : value) map.insert_or_assign(std::string{key}, Value{mapped});
@@ -200,6 +200,8 @@ struct ValueConversions {
   static bool from_map(const Value& value, T& to, Error& error) {
     const Value::Map* const map = value.if_map();
     if (map == nullptr) return refuse(value, "map", error);
+    static_assert(!std::same_as<typename T::key_type, std::string_view> && !std::is_pointer_v<typename T::key_type>,
+                  "Nobody would own the keys. Take a map of std::string.");
     to.clear();
     for (const auto& [key, item] : *map) {
       typename T::mapped_type mapped{};
@@ -234,6 +236,8 @@ struct ValueConversions {
   static bool from_unsigned(const Value& value, std::uint64_t& to, std::size_t size, Error& error);
   static bool from_floating(const Value& value, double& to, bool is_float, Error& error);
   static const std::vector<std::byte>* user_bytes(const Value& value, const std::string& type, Error& error);
+  // Returns the digits of an integer. Requires: its kind is integer.
+  static std::string digits_of(const Value& value);
   // Set `error` and return false.
   static bool refuse(const Value& value, std::string_view wanted, Error& error);
   static bool refuse_size(std::size_t found, std::size_t wanted, Error& error);

@@ -16,7 +16,7 @@ class Printer {
     switch (value.kind()) {
       case Value::Kind::null: text_ += "null"; return;
       case Value::Kind::boolean: text_ += value.as<bool>() ? "true" : "false"; return;
-      case Value::Kind::integer: print_integer(value); return;
+      case Value::Kind::integer: text_ += detail::ValueConversions::digits_of(value); return;
       case Value::Kind::floating: print_double(value.as<double>()); return;
       case Value::Kind::string: print_quoted(*value.if_string()); return;
       case Value::Kind::bytes: text_ += "bytes[" + std::to_string(value.if_bytes()->size()) + "]"; return;
@@ -55,12 +55,6 @@ class Printer {
     if (text_.size() < most_text) return false;
     if (!text_.ends_with("...")) text_ += "...";
     return true;
-  }
-  void print_integer(const Value& value) {
-    if (const auto number = value.get<std::int64_t>())
-      text_ += std::to_string(*number);
-    else
-      text_ += std::to_string(value.as<std::uint64_t>());
   }
   void print_double(double number) {
     char digits[32];
