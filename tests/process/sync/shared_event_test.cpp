@@ -3,8 +3,12 @@
 #include "process_test.hpp"
 #include "prong/os/inherited.hpp"
 #include "prong/os/signals.hpp"
+#include "prong/sync/event_group.hpp"
 #include "test_peer.hpp"
 
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -87,6 +91,25 @@ TEST_F(SharedEventInProcesses, set_before_death_wins_though_descriptors_were_clo
   ChildPeer peer{child};
 
   EXPECT_TRUE(ping.wait(peer, Deadline::never()));
+  EXPECT_TRUE(child.wait(Deadline::after(20s)).value().success());
+}
+
+// The kernel kills who makes a system call other than read, write and exit.
+TEST_F(SharedEventInProcesses, costs_no_system_call_while_nobody_sleeps) {
+  EventGroup group;
+  const auto reserved = group.reserve().value();
+  auto child = ChildProcess::fork([&] {
+                 ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT);
+                 for (int i = 0; i < 100; ++i) {
+                   ping.set();
+                   if (!ping.is_set() || !ping.wait(Deadline::never())) ::syscall(SYS_exit, 1);
+                   ping.clear();
+                   if (!group.set(reserved.index) || !reserved.event.wait(Deadline::never())) ::syscall(SYS_exit, 2);
+                   if (!reserved.event.clear()) ::syscall(SYS_exit, 3);
+                 }
+                 return static_cast<int>(::syscall(SYS_exit, 0));
+               }).value();
+
   EXPECT_TRUE(child.wait(Deadline::after(20s)).value().success());
 }
 
