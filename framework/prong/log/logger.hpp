@@ -17,6 +17,7 @@ namespace prong {
 /// the fork works on both sides. Nothing is ever written to standard output. A record that cannot be written is lost:
 /// logging never throws.
 /// Thread safety: all members may be called from any thread.
+/// Blocks: in the frontend as long as its sinks do; in a backend only when the ring is full and standard error is too.
 /// Source: valkka.multiprocess, MessageProcess.logger.
 class Logger {
  public:

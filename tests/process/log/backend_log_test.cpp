@@ -312,19 +312,21 @@ TEST_F(BackendLog, that_is_scribbled_on_never_harms_the_frontend) {
       for (;;) {
         if (memory.control->producer_tail - memory.control->consumer_head < memory.capacity / 2)
           logger.info("{}", std::string(random() % 100, 'x'));
+        if (memory.control->consumer_head == 0) continue;  // Honest until it is believed.
         if (random() % 500 == 0) memory.records[random() % memory.capacity] = static_cast<std::byte>(random());
         if (random() % 5'000 == 0) memory.control->producer_tail = random() % 1'000'000 * 8;
         if (random() % 5'000 == 0) memory.control->consumer_head = random();
       }
       return 0;
     });
-    const auto look = [](const LogRecord& record) {
+    const auto look = [&](const LogRecord& record) {
+      ++read;
       ASSERT_LE(record.text.size(), 8192U);
       ASSERT_EQ(record.text.find('\x1b'), std::string_view::npos);
     };
 
     auto drained = ring.drain(look);
-    for (; drained; drained = ring.drain(look)) read += *drained;
+    while (drained) drained = ring.drain(look);
 
     // Sooner or later it breaks the format; then it is killed, and its successor finds everything in order.
     ASSERT_EQ(drained.error().code(), Errc::bad_message);
@@ -332,7 +334,7 @@ TEST_F(BackendLog, that_is_scribbled_on_never_harms_the_frontend) {
     ASSERT_EQ(end_of(backend).signal, SIGKILL);
     ASSERT_TRUE(ring.reset());
   }
-  EXPECT_GT(read, 0U);
+  EXPECT_GE(read, 50U);
 }
 
 TEST_F(BackendLog, is_read_in_the_process_that_made_the_ring) {

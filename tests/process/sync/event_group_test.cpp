@@ -72,16 +72,17 @@ TEST_P(EventGroupInProcesses, child_sets_by_index_what_the_parent_waits_for) {
                }).value();
   ChildPeer peer{child};
 
-  EXPECT_TRUE(without.event.wait(Deadline::after(30s)));
-  EXPECT_TRUE(with_peer.event.wait(peer, Deadline::after(30s)));
+  EXPECT_TRUE(without.event.wait(Deadline::never()));
+  EXPECT_TRUE(with_peer.event.wait(peer, Deadline::never()));
   EXPECT_EQ(exit_code(child), 0);
 }
 
 TEST_P(EventGroupInProcesses, parent_sets_what_the_child_waits_for) {
   EventGroup group{1, GetParam()};
   const auto [index, event] = group.reserve().value();
-  auto child = ChildProcess::fork([&group, index = index] {
-                 return group.from_index(index).value().wait(Deadline::after(30s)) ? 0 : 1;
+  auto child = ChildProcess::fork([&group, index = index, parent = parent] {
+                 os::die_with_parent(parent);
+                 return group.from_index(index).value().wait(Deadline::never()) ? 0 : 1;
                }).value();
 
   ASSERT_TRUE(event.set());
@@ -192,7 +193,7 @@ TEST_P(EventGroupInProcesses, sets_that_race_with_release_and_reserve_wake_nobod
       const auto known = group.reserve(Deadline::after(20s)).value();
       board.index() = known.index.value;
       if (round % 4 == 0) {
-        ASSERT_TRUE(known.event.wait(Deadline::after(20s)));
+        ASSERT_TRUE(known.event.wait(Deadline::never()));
       }
       ASSERT_TRUE(group.release(known.event));
       const auto secret = group.reserve(Deadline::after(20s)).value();

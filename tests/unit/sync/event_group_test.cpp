@@ -4,6 +4,7 @@
 #include "prong/base/exception.hpp"
 #include "prong/os/poll.hpp"
 #include "prong/sync/detail/packed_index.hpp"
+#include "prong/testing/watchdog.hpp"
 #include "test_peer.hpp"
 
 #include <gtest/gtest.h>
@@ -189,6 +190,7 @@ TEST_P(EventGroupOfKind, reserve_waits_for_a_release_by_another_thread) {
 TEST_P(EventGroupOfKind, many_threads_share_few_events) {
   constexpr int threads = 6;
   constexpr int rounds = 500;
+  const testing::Watchdog watchdog{"many threads"};
   EventGroup group{2, GetParam()};
   std::atomic<int> holders{0};
   std::vector<std::jthread> workers;
@@ -200,7 +202,7 @@ TEST_P(EventGroupOfKind, many_threads_share_few_events) {
         ASSERT_LE(++holders, 2);
         ASSERT_FALSE(reserved.event.is_set());
         ASSERT_TRUE(group.set(reserved.index));
-        ASSERT_TRUE(reserved.event.wait(Deadline::after(30s)));
+        ASSERT_TRUE(reserved.event.wait(Deadline::never()));
         --holders;
         ASSERT_TRUE(group.release(reserved.event));
       }
@@ -212,6 +214,7 @@ TEST_P(EventGroupOfKind, many_threads_share_few_events) {
 }
 
 TEST_P(EventGroupOfKind, release_ends_a_wait_and_the_event_is_used_again_only_after_it) {
+  const testing::Watchdog watchdog{"400 releases"};
   EventGroup group{1, GetParam()};
   ThreadPeer peer;
   // Many rounds, so that the release meets the waiter before, in and after the moment he falls asleep.
@@ -221,7 +224,7 @@ TEST_P(EventGroupOfKind, release_ends_a_wait_and_the_event_is_used_again_only_af
     std::thread waiter{[&] {
       begun.count_down();
       const auto ended =
-          round % 2 == 0 ? reserved.event.wait(Deadline::after(30s)) : reserved.event.wait(peer, Deadline::after(30s));
+          round % 2 == 0 ? reserved.event.wait(Deadline::never()) : reserved.event.wait(peer, Deadline::never());
       EXPECT_EQ(ended.error().code(), Errc::bad_index);
     }};
     begun.wait();

@@ -1,6 +1,7 @@
 #include "prong/sync/shared_event.hpp"
 
 #include "event_memory.hpp"
+#include "prong/testing/watchdog.hpp"
 #include "test_peer.hpp"
 
 #include <gtest/gtest.h>
@@ -32,14 +33,15 @@ TEST(SharedEvent, is_set_until_it_is_cleared) {
 }
 
 TEST(SharedEvent, wakes_all_who_wait_and_shows_them_what_was_done_before) {
+  const testing::Watchdog watchdog{"four waiters"};
   auto event = SharedEvent::create().value();
   ThreadPeer peer;
   int done_before = 0;
   std::atomic<int> seen{0};
   std::vector<std::jthread> waiters;
   for (int i = 0; i < 2; ++i) {
-    waiters.emplace_back([&] { seen += event.wait(Deadline::after(30s)) ? done_before : 0; });
-    waiters.emplace_back([&] { seen += event.wait(peer, Deadline::after(30s)) ? done_before : 0; });
+    waiters.emplace_back([&] { seen += event.wait(Deadline::never()) ? done_before : 0; });
+    waiters.emplace_back([&] { seen += event.wait(peer, Deadline::never()) ? done_before : 0; });
   }
 
   done_before = 1;
