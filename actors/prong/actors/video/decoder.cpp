@@ -99,6 +99,8 @@ class Decoder::Impl {
   Result<void> feed();
   Result<void> put(const MutableImageView& to);
   std::chrono::nanoseconds time_of_frame();
+  std::chrono::nanoseconds interval() const { return info.rate.value_or(FrameRate{}).interval(); }
+  std::chrono::nanoseconds claimed_end() const;
   Error wait_error() const;
 
   Wait wait_;  // Before input_, which asks it while it is closed.
@@ -188,19 +190,23 @@ Result<void> Decoder::Impl::open_codec() {
 Result<void> Decoder::Impl::describe(std::string_view scheme) {
   if (codec_->width <= 0 || codec_->height <= 0)
     return fail(Errc::malformed, "'" + info.name + "' does not say how large its pictures are");
-  PRONG_TRY_ASSIGN(info.layout, ImageLayout::of(PixelFormat::yuv420p, codec_->width, codec_->height));
+  Result<ImageLayout> layout = ImageLayout::of(PixelFormat::yuv420p, codec_->width, codec_->height);
+  if (!layout) return std::move(layout).error().with_context("'" + info.name + "'");
+  info.layout = *layout;
   info.container = input_->iformat->name;
   info.codec = avcodec_get_name(codec_->codec_id);
   info.live = is_live(scheme, *input_);
   if (const AVRational rate = av_guess_frame_rate(input_.get(), stream_, nullptr); rate.num > 0 && rate.den > 0)
     info.rate = FrameRate{rate.num, rate.den};
   if (stream_->nb_frames > 0) info.frames = static_cast<std::uint64_t>(stream_->nb_frames);
-  if (stream_->duration > 0) info.duration = to_nanoseconds(stream_->duration, stream_->time_base);
+  const bool guessed = input_->duration_estimation_method == AVFMT_DURATION_FROM_BITRATE;
+  if (stream_->duration > 0 && !guessed) info.duration = to_nanoseconds(stream_->duration, stream_->time_base);
   return {};
 }
 
 // Reads one packet of the stream into the codec; starts to drain the codec at the end.
 Result<void> Decoder::Impl::feed() {
+  static_cast<void>(detail::take_logged_error());
   const int error = av_read_frame(input_.get(), packet_.get());
   if (wait_.ended) {
     av_packet_unref(packet_.get());
@@ -213,7 +219,12 @@ Result<void> Decoder::Impl::feed() {
     return abandoned_ ? Result<void>{*abandoned_} : Result<void>{};
   }
   if (error < 0) {
-    if (error != AVERROR_EOF) read_error_ = error_from_libav("'" + info.name + "'", error);
+    if (error != AVERROR_EOF) {
+      read_error_ = error_from_libav("'" + info.name + "'", error);
+    } else if (const std::string logged = detail::take_logged_error(); !logged.empty()) {
+      // To some containers a file that was cut off is an end like any other, but for a line in the log.
+      read_error_ = fail(Errc::malformed, "'" + info.name + "' ended early: " + logged);
+    }
     draining_ = true;
     avcodec_send_packet(codec_.get(), nullptr);
     return {};
@@ -249,7 +260,7 @@ std::chrono::nanoseconds Decoder::Impl::time_of_frame() {
   const std::int64_t ticks = frame_->best_effort_timestamp;
   if (ticks == AV_NOPTS_VALUE) {
     if (counts.frames == 0) return {};
-    return last_time_ + info.rate.value_or(FrameRate{}).interval();
+    return last_time_ + interval();
   }
   if (!first_ticks_) {
     // Frames without a time may have come before: the first time must not fall back behind theirs.
@@ -299,15 +310,22 @@ Result<std::optional<FrameInfo>> Decoder::Impl::next_into(MutableBytes destinati
   return FrameInfo{counts.frames++, last_time_, info.layout};
 }
 
+// Frames alone do not tell: AVI counts empty ones, an edit list of MP4 hides some. The time must be missing, too.
+// FFmpeg shortens the duration of an AVI file to what is there, so there the frames are counted as time.
+std::chrono::nanoseconds Decoder::Impl::claimed_end() const {
+  if (info.container == "avi") return interval() * static_cast<std::int64_t>(info.frames.value_or(0));
+  return info.duration.value_or(std::chrono::nanoseconds{});
+}
+
 Result<void> Decoder::Impl::check_whole() const {
   if (abandoned_) return *abandoned_;
   if (!over_) return fail(Errc::invalid_state, "'" + info.name + "' is not over yet");
-  if (read_error_) return *read_error_;
   const std::string so_far = std::to_string(counts.frames);
-  if (info.live) return fail(Errc::closed, "'" + info.name + "' ended the stream after " + so_far + " frames");
-  // A container may count frames that an edit list hides, so the time must be missing too.
-  const auto interval = info.rate.value_or(FrameRate{}).interval();
-  if (info.frames && packets_ < *info.frames && info.duration && last_time_ + 2 * interval < *info.duration)
+  if (info.live)
+    return fail(Errc::closed, "'" + info.name + "' ended the stream after " + so_far + " frames" +
+                                  (read_error_ ? ": " + read_error_->message() : ""));
+  if (read_error_) return *read_error_;
+  if (info.frames && packets_ < *info.frames && last_time_ + 2 * interval() < claimed_end())
     return fail(Errc::malformed, "'" + info.name + "' ended early: " + so_far + " of " + std::to_string(*info.frames) +
                                      " frames are there");
   if (counts.damaged_packets + counts.damaged_frames > 0)
