@@ -4,12 +4,14 @@
 #include "prong/actors/video/detail/scaler.hpp"
 
 extern "C" {
+#include <libavutil/common.h>
 #include <libavutil/imgutils.h>
 #include <libavutil/time.h>
 }
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <array>
 #include <string_view>
 
@@ -76,8 +78,18 @@ bool is_live(std::string_view scheme, const AVFormatContext& input) {
          (input.duration == AV_NOPTS_VALUE && input.pb != nullptr && input.pb->seekable == 0);
 }
 
+// Files may claim any time: what is out of reason is bent to 73 years, so that sums of times do not overflow.
 std::chrono::nanoseconds to_nanoseconds(std::int64_t ticks, AVRational base) {
-  return std::chrono::nanoseconds{av_rescale_q(ticks, base, AVRational{1, 1'000'000'000})};
+  constexpr std::int64_t limit = INT64_MAX / 4;
+  const std::int64_t time = av_rescale_q(ticks, base, AVRational{1, 1'000'000'000});
+  return std::chrono::nanoseconds{std::clamp(time, -limit, limit)};
+}
+
+// The same for rates: from one frame in an hour to a million in a second.
+std::optional<FrameRate> to_frame_rate(AVRational rate) {
+  const FrameRate result{rate.num, rate.den};
+  if (!result.is_valid() || result.per_second() > 1e6 || result.per_second() < 1.0 / 3'600) return std::nullopt;
+  return result;
 }
 
 }  // namespace
@@ -100,7 +112,7 @@ class Decoder::Impl {
   Result<void> put(const MutableImageView& to);
   std::chrono::nanoseconds time_of_frame();
   std::chrono::nanoseconds interval() const { return info.rate.value_or(FrameRate{}).interval(); }
-  std::chrono::nanoseconds claimed_end() const;
+  bool ended_early() const;
   Error wait_error() const;
 
   Wait wait_;  // Before input_, which asks it while it is closed.
@@ -196,8 +208,7 @@ Result<void> Decoder::Impl::describe(std::string_view scheme) {
   info.container = input_->iformat->name;
   info.codec = avcodec_get_name(codec_->codec_id);
   info.live = is_live(scheme, *input_);
-  if (const AVRational rate = av_guess_frame_rate(input_.get(), stream_, nullptr); rate.num > 0 && rate.den > 0)
-    info.rate = FrameRate{rate.num, rate.den};
+  info.rate = to_frame_rate(av_guess_frame_rate(input_.get(), stream_, nullptr));
   if (stream_->nb_frames > 0) info.frames = static_cast<std::uint64_t>(stream_->nb_frames);
   const bool guessed = input_->duration_estimation_method == AVFMT_DURATION_FROM_BITRATE;
   if (stream_->duration > 0 && !guessed) info.duration = to_nanoseconds(stream_->duration, stream_->time_base);
@@ -265,9 +276,9 @@ std::chrono::nanoseconds Decoder::Impl::time_of_frame() {
   if (!first_ticks_) {
     // Frames without a time may have come before: the first time must not fall back behind theirs.
     const auto passed = counts.frames == 0 ? std::chrono::nanoseconds{} : last_time_;
-    first_ticks_ = ticks - av_rescale_q(passed.count(), AVRational{1, 1'000'000'000}, stream_->time_base);
+    first_ticks_ = av_sat_sub64(ticks, av_rescale_q(passed.count(), AVRational{1, 1'000'000'000}, stream_->time_base));
   }
-  return to_nanoseconds(ticks - *first_ticks_, stream_->time_base);
+  return to_nanoseconds(av_sat_sub64(ticks, *first_ticks_), stream_->time_base);
 }
 
 Result<void> Decoder::Impl::put(const MutableImageView& to) {
@@ -312,9 +323,13 @@ Result<std::optional<FrameInfo>> Decoder::Impl::next_into(MutableBytes destinati
 
 // Frames alone do not tell: AVI counts empty ones, an edit list of MP4 hides some. The time must be missing, too.
 // FFmpeg shortens the duration of an AVI file to what is there, so there the frames are counted as time.
-std::chrono::nanoseconds Decoder::Impl::claimed_end() const {
-  if (info.container == "avi") return interval() * static_cast<std::int64_t>(info.frames.value_or(0));
-  return info.duration.value_or(std::chrono::nanoseconds{});
+bool Decoder::Impl::ended_early() const {
+  if (!info.frames || packets_ >= *info.frames) return false;
+  using Seconds = std::chrono::duration<double>;
+  const Seconds step = interval();
+  const Seconds claimed = info.container == "avi" ? step * static_cast<double>(*info.frames)
+                                                  : Seconds{info.duration.value_or(std::chrono::nanoseconds{})};
+  return Seconds{last_time_} + 2 * step < claimed;
 }
 
 Result<void> Decoder::Impl::check_whole() const {
@@ -325,7 +340,7 @@ Result<void> Decoder::Impl::check_whole() const {
     return fail(Errc::closed, "'" + info.name + "' ended the stream after " + so_far + " frames" +
                                   (read_error_ ? ": " + read_error_->message() : ""));
   if (read_error_) return *read_error_;
-  if (info.frames && packets_ < *info.frames && last_time_ + 2 * interval() < claimed_end())
+  if (ended_early())
     return fail(Errc::malformed, "'" + info.name + "' ended early: " + so_far + " of " + std::to_string(*info.frames) +
                                      " frames are there");
   if (counts.damaged_packets + counts.damaged_frames > 0)
