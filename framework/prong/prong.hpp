@@ -3,6 +3,7 @@
 
 #include "prong/context/main_context.hpp"
 #include "prong/context/safe_select.hpp"
+#include "prong/frame/frame_ring.hpp"
 #include "prong/log/logger.hpp"
 #include "prong/message/message_object.hpp"
 #include "prong/process/message_process.hpp"

@@ -35,9 +35,10 @@ class ContactSheet {
   /// Returns the times of the pictures, in order.
   [[nodiscard]] std::vector<std::chrono::nanoseconds> times() const;
 
-  /// Draws the pictures in the order of time, each with its time as a caption. Fails with: invalid_state (none yet).
+  /// Draws the pictures in the order of time, each with its time as a caption.
+  /// Fails with: invalid_state (none yet), size_invalid (the sheet would be larger than a picture may be).
   [[nodiscard]] Result<Image> render() const;
-  /// Renders to a PNG file, written aside and renamed. Fails with: invalid_state (none yet), system.
+  /// Renders to a PNG file, written aside and renamed. Fails with: what render() fails with, system.
   [[nodiscard]] Result<void> write(const std::string& path) const;
 
  private:

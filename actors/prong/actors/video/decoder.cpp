@@ -4,12 +4,14 @@
 #include "prong/actors/video/detail/scaler.hpp"
 
 extern "C" {
+#include <libavutil/common.h>
 #include <libavutil/imgutils.h>
 #include <libavutil/time.h>
 }
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <array>
 #include <string_view>
 
@@ -76,8 +78,18 @@ bool is_live(std::string_view scheme, const AVFormatContext& input) {
          (input.duration == AV_NOPTS_VALUE && input.pb != nullptr && input.pb->seekable == 0);
 }
 
+// Files may claim any time: what is out of reason is bent to 73 years, so that sums of times do not overflow.
 std::chrono::nanoseconds to_nanoseconds(std::int64_t ticks, AVRational base) {
-  return std::chrono::nanoseconds{av_rescale_q(ticks, base, AVRational{1, 1'000'000'000})};
+  constexpr std::int64_t limit = INT64_MAX / 4;
+  const std::int64_t time = av_rescale_q(ticks, base, AVRational{1, 1'000'000'000});
+  return std::chrono::nanoseconds{std::clamp(time, -limit, limit)};
+}
+
+// The same for rates: from one frame in an hour to a million in a second.
+std::optional<FrameRate> to_frame_rate(AVRational rate) {
+  const FrameRate result{rate.num, rate.den};
+  if (!result.is_valid() || result.per_second() > 1e6 || result.per_second() < 1.0 / 3'600) return std::nullopt;
+  return result;
 }
 
 }  // namespace
@@ -99,6 +111,8 @@ class Decoder::Impl {
   Result<void> feed();
   Result<void> put(const MutableImageView& to);
   std::chrono::nanoseconds time_of_frame();
+  std::chrono::nanoseconds interval() const { return info.rate.value_or(FrameRate{}).interval(); }
+  bool ended_early() const;
   Error wait_error() const;
 
   Wait wait_;  // Before input_, which asks it while it is closed.
@@ -188,19 +202,22 @@ Result<void> Decoder::Impl::open_codec() {
 Result<void> Decoder::Impl::describe(std::string_view scheme) {
   if (codec_->width <= 0 || codec_->height <= 0)
     return fail(Errc::malformed, "'" + info.name + "' does not say how large its pictures are");
-  PRONG_TRY_ASSIGN(info.layout, ImageLayout::of(PixelFormat::yuv420p, codec_->width, codec_->height));
+  Result<ImageLayout> layout = ImageLayout::of(PixelFormat::yuv420p, codec_->width, codec_->height);
+  if (!layout) return std::move(layout).error().with_context("'" + info.name + "'");
+  info.layout = *layout;
   info.container = input_->iformat->name;
   info.codec = avcodec_get_name(codec_->codec_id);
   info.live = is_live(scheme, *input_);
-  if (const AVRational rate = av_guess_frame_rate(input_.get(), stream_, nullptr); rate.num > 0 && rate.den > 0)
-    info.rate = FrameRate{rate.num, rate.den};
+  info.rate = to_frame_rate(av_guess_frame_rate(input_.get(), stream_, nullptr));
   if (stream_->nb_frames > 0) info.frames = static_cast<std::uint64_t>(stream_->nb_frames);
-  if (stream_->duration > 0) info.duration = to_nanoseconds(stream_->duration, stream_->time_base);
+  const bool guessed = input_->duration_estimation_method == AVFMT_DURATION_FROM_BITRATE;
+  if (stream_->duration > 0 && !guessed) info.duration = to_nanoseconds(stream_->duration, stream_->time_base);
   return {};
 }
 
 // Reads one packet of the stream into the codec; starts to drain the codec at the end.
 Result<void> Decoder::Impl::feed() {
+  static_cast<void>(detail::take_logged_error());
   const int error = av_read_frame(input_.get(), packet_.get());
   if (wait_.ended) {
     av_packet_unref(packet_.get());
@@ -213,7 +230,12 @@ Result<void> Decoder::Impl::feed() {
     return abandoned_ ? Result<void>{*abandoned_} : Result<void>{};
   }
   if (error < 0) {
-    if (error != AVERROR_EOF) read_error_ = error_from_libav("'" + info.name + "'", error);
+    if (error != AVERROR_EOF) {
+      read_error_ = error_from_libav("'" + info.name + "'", error);
+    } else if (const std::string logged = detail::take_logged_error(); !logged.empty()) {
+      // To some containers a file that was cut off is an end like any other, but for a line in the log.
+      read_error_ = fail(Errc::malformed, "'" + info.name + "' ended early: " + logged);
+    }
     draining_ = true;
     avcodec_send_packet(codec_.get(), nullptr);
     return {};
@@ -249,14 +271,14 @@ std::chrono::nanoseconds Decoder::Impl::time_of_frame() {
   const std::int64_t ticks = frame_->best_effort_timestamp;
   if (ticks == AV_NOPTS_VALUE) {
     if (counts.frames == 0) return {};
-    return last_time_ + info.rate.value_or(FrameRate{}).interval();
+    return last_time_ + interval();
   }
   if (!first_ticks_) {
     // Frames without a time may have come before: the first time must not fall back behind theirs.
     const auto passed = counts.frames == 0 ? std::chrono::nanoseconds{} : last_time_;
-    first_ticks_ = ticks - av_rescale_q(passed.count(), AVRational{1, 1'000'000'000}, stream_->time_base);
+    first_ticks_ = av_sat_sub64(ticks, av_rescale_q(passed.count(), AVRational{1, 1'000'000'000}, stream_->time_base));
   }
-  return to_nanoseconds(ticks - *first_ticks_, stream_->time_base);
+  return to_nanoseconds(av_sat_sub64(ticks, *first_ticks_), stream_->time_base);
 }
 
 Result<void> Decoder::Impl::put(const MutableImageView& to) {
@@ -299,15 +321,26 @@ Result<std::optional<FrameInfo>> Decoder::Impl::next_into(MutableBytes destinati
   return FrameInfo{counts.frames++, last_time_, info.layout};
 }
 
+// Frames alone do not tell: AVI counts empty ones, an edit list of MP4 hides some. The time must be missing, too.
+// FFmpeg shortens the duration of an AVI file to what is there, so there the frames are counted as time.
+bool Decoder::Impl::ended_early() const {
+  if (!info.frames || packets_ >= *info.frames) return false;
+  using Seconds = std::chrono::duration<double>;
+  const Seconds step = interval();
+  const Seconds claimed = info.container == "avi" ? step * static_cast<double>(*info.frames)
+                                                  : Seconds{info.duration.value_or(std::chrono::nanoseconds{})};
+  return Seconds{last_time_} + 2 * step < claimed;
+}
+
 Result<void> Decoder::Impl::check_whole() const {
   if (abandoned_) return *abandoned_;
   if (!over_) return fail(Errc::invalid_state, "'" + info.name + "' is not over yet");
-  if (read_error_) return *read_error_;
   const std::string so_far = std::to_string(counts.frames);
-  if (info.live) return fail(Errc::closed, "'" + info.name + "' ended the stream after " + so_far + " frames");
-  // A container may count frames that an edit list hides, so the time must be missing too.
-  const auto interval = info.rate.value_or(FrameRate{}).interval();
-  if (info.frames && packets_ < *info.frames && info.duration && last_time_ + 2 * interval < *info.duration)
+  if (info.live)
+    return fail(Errc::closed, "'" + info.name + "' ended the stream after " + so_far + " frames" +
+                                  (read_error_ ? ": " + read_error_->message() : ""));
+  if (read_error_) return *read_error_;
+  if (ended_early())
     return fail(Errc::malformed, "'" + info.name + "' ended early: " + so_far + " of " + std::to_string(*info.frames) +
                                      " frames are there");
   if (counts.damaged_packets + counts.damaged_frames > 0)

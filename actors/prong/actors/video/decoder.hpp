@@ -23,7 +23,7 @@ struct DecoderOptions {
   RtspTransport rtsp_transport = RtspTransport::tcp;
   RtspRole rtsp_role = RtspRole::client;
   /// Asked about ten times a second while a peer is waited for, on the waiting thread; true ends the wait with
-  /// `cancelled`. May be empty.
+  /// `cancelled`. Must not throw. May be empty.
   std::function<bool()> interrupted;
 };
 
@@ -90,8 +90,9 @@ class Decoder {
   [[nodiscard]] const DecoderCounts& counts() const noexcept;
 
   /// Says, once the stream is over, whether it was whole. What was decoded before stays good.
-  /// Fails with: malformed (it ended early or parts of it did not decode), system (reading failed, the camera's
-  /// connection broke), invalid_state (it is not over).
+  /// Fails with: malformed (it ended early, as far as the container tells, or parts of it did not decode), system
+  /// (reading failed), closed (a live stream has ended, whatever the reason: open it again), invalid_state (it is not
+  /// over), deadline_exceeded and cancelled (it was given up).
   [[nodiscard]] Result<void> check_whole() const;
 
  private:

@@ -11,10 +11,11 @@
 
 namespace prong::video {
 
-/// How a pixel is stored. Luma and chroma have the limited range (16 to 235 and 240) of ITU-R BT.601.
+/// How a pixel is stored.
 enum class PixelFormat : std::uint8_t {
-  gray8,    ///< One plane: luma.
+  gray8,    ///< One plane: luma, full range (0 to 255).
   yuv420p,  ///< Three planes: luma, then both chroma at half width and half height, rounded up.
+            ///< Limited range (16 to 235, chroma to 240) of ITU-R BT.601.
   rgb24,    ///< One plane: red, green, blue; full range.
 };
 

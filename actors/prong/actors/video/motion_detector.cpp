@@ -83,8 +83,11 @@ class MotionDetector::Impl {
   [[nodiscard]] std::vector<Component> regions(std::span<const Component> found);
   [[nodiscard]] std::vector<Box> boxes(std::vector<Component> regions) const;
   [[nodiscard]] bool is_ghost(const Component& region) const;
-  void learn(const Box& region);
+  void learn(const Component& region);
   [[nodiscard]] std::size_t count() const noexcept { return width_ * height_; }
+  [[nodiscard]] std::size_t index(int x, int y) const noexcept {
+    return static_cast<std::size_t>(y) * width_ + static_cast<std::size_t>(x);
+  }
   // So little that the contrast alone decides at first.
   [[nodiscard]] Level first_deviation() const noexcept {
     return static_cast<Level>(options_.least_contrast * level_scale / 16);
@@ -136,7 +139,7 @@ void MotionDetector::Impl::start(const ImageView& frame) {
 detail::BackgroundRates MotionDetector::Impl::rates() const noexcept {
   const auto rate = [](int frames) { return static_cast<Level>(std::min(65'536 / frames, 32'767)); };
   // While learning, every frame counts alike, whatever moves in it. Later, what moves is not learnt.
-  const bool learning = seen_ <= options_.learning_frames;
+  const bool learning = seen_ < options_.learning_frames;
   const Level usual =
       rate(learning ? std::clamp(seen_ + 1, 2, options_.background_frames) : options_.background_frames);
   return {.learning = usual,
@@ -160,39 +163,42 @@ void MotionDetector::Impl::smooth() {
 // background, too. But its outline is an edge in the background and none in the frame, where things are the reverse.
 bool MotionDetector::Impl::is_ghost(const Component& region) const {
   constexpr double surely = 1.5;
-  constexpr std::size_t reach = 2;  // The outline is not known better than this. Units: pixels.
-  const auto left = static_cast<std::size_t>(region.box.x);
-  const auto top = static_cast<std::size_t>(region.box.y);
-  const auto right = std::min(left + static_cast<std::size_t>(region.box.width) + 1, width_);
-  const auto bottom = std::min(top + static_cast<std::size_t>(region.box.height) + 1, height_);
-  std::int64_t now = 0;
-  std::int64_t before = 0;
-  std::int64_t places = 0;
-  const auto compare = [&](std::size_t a, std::size_t b) {
-    now += std::abs(luma_[a] - luma_[b]);
-    before += std::abs(mean_[a] - mean_[b]) / level_scale;
+  constexpr int reach = 2;  // The outline is not known better than this. Units: pixels.
+  const auto width = static_cast<int>(width_);
+  const auto height = static_cast<int>(height_);
+  double now = 0;
+  double before = 0;
+  int places = 0;
+  // Compares `reach` pixels inside the outline with as many outside.
+  const auto compare = [&](int x, int y, int step_x, int step_y) {
+    const Point a{x - reach * step_x, y - reach * step_y};
+    const Point b{x + (reach - 1) * step_x, y + (reach - 1) * step_y};
+    if (a.x < 0 || a.y < 0 || b.x >= width || b.y >= height) return;
+    now += std::abs(luma_[index(a.x, a.y)] - luma_[index(b.x, b.y)]);
+    before += std::abs(mean_[index(a.x, a.y)] - mean_[index(b.x, b.y)]) / static_cast<double>(level_scale);
     ++places;
   };
-  for (std::size_t y = std::max(top, reach); y < std::min(bottom, height_ - std::min(reach, height_)); ++y) {
-    for (std::size_t x = std::max(left, reach); x < std::min(right, width_ - std::min(reach, width_)); ++x) {
-      const std::size_t at = y * width_ + x;
-      if (smooth_[at] != smooth_[at - 1]) compare(at - reach, at + reach - 1);
-      if (smooth_[at] != smooth_[at - width_]) compare(at - reach * width_, at + (reach - 1) * width_);
+  for (const detail::Run& run : region.runs) {
+    compare(run.begin, run.y, 1, 0);
+    compare(run.end, run.y, 1, 0);
+    for (int x = run.begin; x < run.end; ++x) {
+      if (run.y > 0 && smooth_[index(x, run.y - 1)] == 0) compare(x, run.y, 0, 1);
+      if (run.y + 1 < height && smooth_[index(x, run.y + 1)] == 0) compare(x, run.y + 1, 0, 1);
     }
   }
-  return static_cast<double>(before) >
-         surely * static_cast<double>(now) + options_.least_contrast / 8.0 * static_cast<double>(places);
+  return before > surely * now + options_.least_contrast / 8.0 * places;
 }
 
-// Takes what is to be seen in the region now for the background.
-void MotionDetector::Impl::learn(const Box& region) {
-  for (int y = region.y; y < region.bottom(); ++y) {
-    const auto row = static_cast<std::size_t>(y) * width_;
-    for (std::size_t at = row + static_cast<std::size_t>(region.x); at < row + static_cast<std::size_t>(region.right());
-         ++at) {
-      if (mask_[at + width_] == 0 && smooth_[at] == 0) continue;
-      mean_[at] = static_cast<Level>(luma_[at] * level_scale);
-      deviation_[at] = first_deviation();
+// Takes what is to be seen in the region now, and in the pixels around it that differ, for the background.
+void MotionDetector::Impl::learn(const Component& region) {
+  for (const detail::Run& run : region.runs) {
+    for (int y = std::max(run.y - 1, 0); y < std::min(run.y + 2, static_cast<int>(height_)); ++y) {
+      for (int x = std::max(run.begin - 1, 0); x < std::min(run.end + 1, static_cast<int>(width_)); ++x) {
+        const std::size_t at = index(x, y);
+        if (mask_[at + width_] == 0 && smooth_[at] == 0) continue;
+        mean_[at] = static_cast<Level>(luma_[at] * level_scale);
+        deviation_[at] = first_deviation();
+      }
     }
   }
 }
@@ -203,7 +209,7 @@ std::vector<Component> MotionDetector::Impl::regions(std::span<const Component> 
   for (const Component& region : found) {
     if (static_cast<double>(region.pixels) < options_.least_fragment * half_area) continue;
     if (is_ghost(region))
-      learn(region.box);
+      learn(region);
     else
       regions.push_back(region);
   }
@@ -242,7 +248,7 @@ std::vector<Box> MotionDetector::Impl::update(const ImageView& frame) {
   halve(frame);
   const detail::BackgroundModel model{mean_.data(), deviation_.data(), steady_.data(), steady_frames_.data()};
   detail::update_background(luma_.data(), model, mask_.data() + width_, count(), rates());
-  if (seen_ <= options_.learning_frames) {
+  if (seen_ < options_.learning_frames) {
     ++seen_;
     return {};
   }

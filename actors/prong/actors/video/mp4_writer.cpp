@@ -4,6 +4,7 @@
 #include "prong/actors/video/detail/libav.hpp"
 
 #include <algorithm>
+#include <numeric>
 #include <optional>
 
 namespace prong::video {
@@ -35,10 +36,12 @@ const AVCodec* find_encoder(const Mp4Options& options) {
   return options.codec == VideoCodec::best && h264 == nullptr ? mpeg4 : h264;
 }
 
-// A clock in which frames at the usual rate fall on whole ticks, as fine as it may be for those that do not.
+// A clock in which frames at the usual rate, and milliseconds if possible, are whole ticks; as fine as it may be.
 AVRational clock_of(FrameRate rate) {
   if (rate.numerator > finest_clock) return {1, finest_clock};
-  return {1, rate.numerator * (finest_clock / rate.numerator)};
+  const std::int64_t both = std::lcm<std::int64_t>(rate.numerator, 1'000);
+  const int ticks = both <= finest_clock ? static_cast<int>(both) : rate.numerator;
+  return {1, ticks * (finest_clock / ticks)};
 }
 
 }  // namespace

@@ -12,9 +12,9 @@ namespace prong::video {
 enum class VideoCodec : std::uint8_t { best, h264, mpeg4 };
 
 struct Mp4Options {
-  int width = 0;   ///< Units: pixels.
-  int height = 0;  ///< Units: pixels.
-  FrameRate rate;  ///< The usual one: how long the last frame is shown, and how finely times are kept.
+  int width = 0;     ///< Units: pixels.
+  int height = 0;    ///< Units: pixels.
+  FrameRate rate{};  ///< The usual one: how long the last frame is shown, and how finely times are kept.
   VideoCodec codec = VideoCodec::best;
 };
 

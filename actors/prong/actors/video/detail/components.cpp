@@ -1,5 +1,6 @@
 #include "prong/actors/video/detail/components.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -15,55 +16,76 @@ std::size_t find_pixel(std::span<const std::uint8_t> row, std::size_t from, int 
 
 }  // namespace
 
-std::uint32_t ComponentFinder::root_of(std::uint32_t label) noexcept {
-  while (parents_[label] != label) {
-    parents_[label] = parents_[parents_[label]];
-    label = parents_[label];
+std::size_t ComponentFinder::root_of(std::size_t run) noexcept {
+  while (parents_[run] != run) {
+    parents_[run] = parents_[parents_[run]];
+    run = parents_[run];
   }
-  return label;
+  return run;
 }
 
-// The smaller label wins, so that regions keep the order of their first pixels.
-std::uint32_t ComponentFinder::join(std::uint32_t a, std::uint32_t b) noexcept {
+// The earlier run becomes the root, so that regions keep the order of their first pixels.
+void ComponentFinder::join(std::size_t a, std::size_t b) noexcept {
   a = root_of(a);
   b = root_of(b);
-  if (a == b) return a;
-  if (b < a) std::swap(a, b);
-  parents_[b] = a;
-  components_[a].box = enclosing(components_[a].box, components_[b].box);
-  components_[a].pixels += components_[b].pixels;
-  return a;
+  parents_[std::max(a, b)] = std::min(a, b);
 }
 
-void ComponentFinder::add_row(std::span<const std::uint8_t> row, int y) {
-  std::size_t first_above = 0;
+// `above` is the first run of the row above; its last is the last before this row.
+void ComponentFinder::add_row(std::span<const std::uint8_t> row, int y, std::size_t above) {
+  const std::size_t above_end = runs_.size();
   for (std::size_t begin = find_pixel(row, 0, 1); begin < row.size();) {
     const std::size_t end = find_pixel(row, begin, 0);
-    Run run{static_cast<int>(begin), static_cast<int>(end), static_cast<std::uint32_t>(parents_.size())};
-    parents_.push_back(run.label);
-    components_.push_back({{run.begin, y, run.end - run.begin, 1}, run.end - run.begin});
-    while (first_above < above_.size() && above_[first_above].end < run.begin) ++first_above;
-    for (std::size_t i = first_above; i < above_.size() && above_[i].begin <= run.end; ++i)
-      run.label = join(run.label, above_[i].label);
+    const Run run{y, static_cast<int>(begin), static_cast<int>(end)};
+    parents_.push_back(runs_.size());
     runs_.push_back(run);
+    while (above < above_end && runs_[above].end < run.begin) ++above;
+    for (std::size_t i = above; i < above_end && runs_[i].begin <= run.end; ++i) join(i, runs_.size() - 1);
     begin = find_pixel(row, end, 1);
   }
 }
 
+// Makes a component of each root, which comes before the other runs of its region, and sorts the runs by component.
+void ComponentFinder::collect() {
+  regions_.resize(runs_.size());
+  for (std::size_t i = 0; i < runs_.size(); ++i) {
+    const Run& run = runs_[i];
+    const Box box{run.begin, run.y, run.end - run.begin, 1};
+    const std::size_t root = root_of(i);
+    if (root == i) {
+      regions_[i] = components_.size();
+      components_.push_back({box, 0, {}});
+      places_.push_back(0);
+    }
+    regions_[i] = regions_[root];
+    Component& component = components_[regions_[i]];
+    component.box = enclosing(component.box, box);
+    component.pixels += box.width;
+    ++places_[regions_[i]];
+  }
+  sorted_.resize(runs_.size());
+  std::size_t start = 0;
+  for (std::size_t i = 0; i < components_.size(); ++i) {
+    const std::size_t count = std::exchange(places_[i], start);
+    components_[i].runs = std::span{sorted_}.subspan(start, count);
+    start += count;
+  }
+  for (std::size_t i = 0; i < runs_.size(); ++i) sorted_[places_[regions_[i]]++] = runs_[i];
+}
+
 std::span<const Component> ComponentFinder::find(std::span<const std::uint8_t> mask, std::size_t width) {
-  above_.clear();
+  runs_.clear();
   parents_.clear();
+  places_.clear();
   components_.clear();
   if (width == 0) return {};
+  std::size_t above = 0;
   for (std::size_t y = 0; y < mask.size() / width; ++y) {
-    runs_.clear();
-    add_row(mask.subspan(y * width, width), static_cast<int>(y));
-    std::swap(above_, runs_);
+    const std::size_t first = runs_.size();
+    add_row(mask.subspan(y * width, width), static_cast<int>(y), above);
+    above = first;
   }
-  std::size_t kept = 0;
-  for (std::uint32_t label = 0; label < components_.size(); ++label)
-    if (parents_[label] == label) components_[kept++] = components_[label];
-  components_.resize(kept);
+  collect();
   return components_;
 }
 

@@ -10,16 +10,23 @@
 
 namespace prong::video::detail {
 
+/// A stretch of set pixels in one row: columns [begin, end).
+struct Run {
+  int y = 0;
+  int begin = 0;
+  int end = 0;
+};
+
 /// A region of set pixels that touch each other, also across corners.
 struct Component {
   Box box;
   std::int64_t pixels = 0;
+  std::span<const Run> runs;  ///< Its pixels, row by row.
 };
 
 /// Finds the connected regions of masks.
 ///
-/// Works on runs (stretches of set pixels in a row): each is joined with those of the row above that it touches, by
-/// union-find. Costs little where little is set.
+/// Each run is joined with those of the row above that it touches, by union-find. Costs little where little is set.
 class ComponentFinder {
  public:
   /// Returns the regions of `mask`, `width` pixels a row, each 0 or 1, in the order of their first pixels.
@@ -27,18 +34,16 @@ class ComponentFinder {
   [[nodiscard]] std::span<const Component> find(std::span<const std::uint8_t> mask, std::size_t width);
 
  private:
-  struct Run {
-    int begin;
-    int end;
-    std::uint32_t label;
-  };
-  std::uint32_t root_of(std::uint32_t label) noexcept;
-  void add_row(std::span<const std::uint8_t> row, int y);
-  std::uint32_t join(std::uint32_t a, std::uint32_t b) noexcept;
+  void add_row(std::span<const std::uint8_t> row, int y, std::size_t above);
+  std::size_t root_of(std::size_t run) noexcept;
+  void join(std::size_t a, std::size_t b) noexcept;
+  void collect();
 
-  std::vector<Run> above_;
   std::vector<Run> runs_;
-  std::vector<std::uint32_t> parents_;
+  std::vector<std::size_t> parents_;  // Of each run: an earlier run of its region, or itself.
+  std::vector<std::size_t> regions_;  // Of each run: the index of its component.
+  std::vector<std::size_t> places_;   // Of each component: where its next run goes in sorted_.
+  std::vector<Run> sorted_;           // Component after component.
   std::vector<Component> components_;
 };
 

@@ -52,7 +52,7 @@ Error error_from_libav(const std::string& what, int number) {
   std::string detail = take_logged_error();
   // FFmpeg's own numbers are four-letter tags far below any errno.
   if (const int errno_value = AVUNERROR(number); errno_value > 0 && errno_value < 4096)
-    return Error::from_errno(what, errno_value);
+    return Error::from_errno(detail.empty() ? what : what + " (" + detail + ")", errno_value);
   std::array<char, AV_ERROR_MAX_STRING_SIZE> text{};
   av_strerror(number, text.data(), text.size());
   std::string message = what + ": " + text.data();
