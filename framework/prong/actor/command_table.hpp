@@ -60,7 +60,7 @@ struct Command {
 /// Thread safety: filled by one thread before anything reads it.
 class CommandTable {
  public:
-  /// Adds a command. Requires: neither its name nor its handler is there; at most 65,535 commands.
+  /// Adds a command. Requires: its name is not there yet; at most 65,535 commands.
   void add(Command command);
   /// Returns the number of the command that `key` names. Requires: it was added.
   [[nodiscard]] std::uint16_t number_of(const void* key) const;

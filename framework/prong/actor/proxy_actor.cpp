@@ -39,7 +39,7 @@ class Proxy final : public caf::actor_proxy {
     const bool is_request = element.mid.is_request();
     const bool open = gate_->pass([&](ProxyTarget& target) {
       if (!is_request) {
-        // Nobody waits for an answer, and nobody is told: the queue's own counters keep what was refused.
+        // Nobody waits for an answer, so nobody can be told: whoever must know sends a request.
         static_cast<void>(target.proxy_send(message));
         return;
       }

@@ -245,7 +245,7 @@ void MainContext::stop() noexcept {
 }
 
 bool MainContext::stopping() const {
-  return implementation_->stop_event_.is_set();
+  return implementation_->stopping();
 }
 
 int MainContext::main_loop() {
@@ -300,7 +300,7 @@ int MainContext::stop_signal() const noexcept {
 }
 
 int MainContext::stop_descriptor() const noexcept {
-  return implementation_->stop_event_.descriptor();
+  return implementation_->stop_epoll_->descriptor();
 }
 
 Logger& MainContext::logger() {

@@ -22,7 +22,7 @@ namespace prong {
 class MainContext {
  public:
   MainContext();
-  /// Calls nothing: run(), stop_thread() or start() with finish() have closed the context.
+  /// Calls nothing: run() or stop_thread() have closed the context. Requires: no thread of it runs.
   virtual ~MainContext();
   MainContext(const MainContext&) = delete;
   MainContext& operator=(const MainContext&) = delete;

@@ -99,9 +99,9 @@ Result<void> BackendLink::take_window(std::size_t box, std::size_t cost, Deadlin
     if (options_.when_full == WhenFull::reject)
       return fail(Errc::overloaded, "the frontend has " + std::to_string(options_.out_window_bytes) +
                                         " bytes of messages that it has not received");
-    connection_.port().prepare_space_wait();
+    connection_.prepare_space_wait();
     auto waited = wait([&] { return port.peer_progress(box) != seen; }, deadline);
-    connection_.port().finish_space_wait();
+    connection_.finish_space_wait();
     if (!waited) return std::move(waited).error().with_context("the frontend receives no messages");
   }
 }
@@ -140,6 +140,7 @@ bool BackendLink::work() {
   });
   if (!count) {
     // The frontend is trusted: this is memory gone wrong, and nothing that follows can be believed.
+    broken_ = count.error();
     stop_reached_ = true;
     return true;
   }

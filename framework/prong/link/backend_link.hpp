@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 
 namespace prong::link {
 
@@ -42,6 +43,8 @@ class BackendLink final : private loop::Source {
 
   /// Tells whether a stop was asked for and everything sent before it has been handled.
   [[nodiscard]] bool stopping() const noexcept { return stop_reached_; }
+  /// Returns why nothing can be received any more, or nothing: then a stop is an orderly one.
+  [[nodiscard]] const std::optional<Error>& broken() const noexcept { return broken_; }
   /// Tells whether a stop was asked for, reached or not, received or not.
   [[nodiscard]] bool stop_requested() const noexcept {
     return stop_asked_ || stop_reached_ || connection_.port().has_records(transport::Lane::control);
@@ -71,6 +74,7 @@ class BackendLink final : private loop::Source {
   bool stop_asked_ = false;
   std::uint64_t stop_position_ = 0;
   bool stop_reached_ = false;
+  std::optional<Error> broken_;
 };
 
 }  // namespace prong::link

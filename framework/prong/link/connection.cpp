@@ -22,21 +22,33 @@ Result<void> Connection::send(Lane lane, MessageHeader header, Bytes payload, Wh
   if (payload.size() > max_message_)
     return fail(Errc::too_large, "a message of " + std::to_string(payload.size()) + " bytes; the limit is " +
                                      std::to_string(max_message_));
-  std::unique_lock lock{send_mutex_, std::defer_lock};
+  SendLane& own = lanes_[lane == Lane::data ? 0 : 1];
+  // A continuation may run in the thread that waits for room below: it cannot wait for itself.
+  if (own.sender.load(std::memory_order_relaxed) == std::this_thread::get_id())
+    return fail(Errc::overloaded, "this thread is waiting for room for another message");
+  std::unique_lock lock{own.mutex, std::defer_lock};
   if (!lock.try_lock()) {
     if (deadline.is_never())
       lock.lock();
     else if (!lock.try_lock_until(time_point(deadline)))
       return fail(Errc::deadline_exceeded, "other messages were being sent until the deadline");
   }
-  if (unfinished_) PRONG_TRY(withdraw_unfinished(when_full, deadline, wait));
+  own.sender.store(std::this_thread::get_id(), std::memory_order_relaxed);
+  auto sent = send_locked(lane, header, payload, when_full, deadline, wait);
+  own.sender.store({}, std::memory_order_relaxed);
+  if (sent && lane == Lane::data) data_position_.store(port_.sent(Lane::data), std::memory_order_release);
+  return sent;
+}
 
+Result<void> Connection::send_locked(Lane lane, MessageHeader header, Bytes payload, WhenFull when_full,
+                                     Deadline deadline, const SpaceWait& wait) {
+  if (lane == Lane::data && unfinished_) PRONG_TRY(withdraw_unfinished(when_full, deadline, wait));
   const std::size_t room = port_.max_record_size(lane) - sizeof(MessageHeader);
   header.flags = MessageFlags::none;
   if (payload.size() <= room) {
     header.length = static_cast<std::uint32_t>(payload.size());
     PRONG_TRY(push(lane, header, payload, when_full, deadline, wait));
-    port_.flush();
+    port_.flush(lane);
     return {};
   }
   if (lane == Lane::control) return fail(Errc::too_large, "a control message is one record");
@@ -50,7 +62,7 @@ Result<void> Connection::send(Lane lane, MessageHeader header, Bytes payload, Wh
       return pushed;
     }
     unfinished_ = !payload.empty();
-    port_.flush();
+    port_.flush(lane);
     if (payload.empty()) return {};
   }
 }
@@ -62,7 +74,7 @@ Result<void> Connection::withdraw_unfinished(WhenFull when_full, Deadline deadli
   header.deadline = Deadline::never().nanoseconds();
   PRONG_TRY(push(Lane::data, header, {}, when_full, deadline, wait));
   unfinished_ = false;
-  port_.flush();
+  port_.flush(Lane::data);
   return {};
 }
 
@@ -73,26 +85,31 @@ Result<void> Connection::push(Lane lane, const MessageHeader& header, Bytes payl
   Push pushed = port_.try_send(lane, bytes, payload);
   if (pushed == Push::done) [[likely]]
     return {};
-  port_.flush();
+  port_.flush(lane);
   while (pushed == Push::full) {
     if (when_full == WhenFull::reject) return fail(Errc::overloaded, "the queue to the other side is full");
-    port_.prepare_space_wait();
+    prepare_space_wait();
     const std::uint64_t seen = port_.freed(lane);
     pushed = port_.try_send(lane, bytes, payload);
-    if (pushed != Push::full) break;
-    auto waited = wait([&] { return port_.freed(lane) != seen; }, deadline);
-    port_.finish_space_wait();  // each wait is announced anew: the bell is rung once per announcement
+    Result<void> waited{};
+    if (pushed == Push::full) waited = wait([&] { return port_.freed(lane) != seen; }, deadline);
+    finish_space_wait();
     if (!waited) return std::move(waited).error().with_context("the queue to the other side is full");
-    pushed = port_.try_send(lane, bytes, payload);
+    if (pushed == Push::full) pushed = port_.try_send(lane, bytes, payload);
   }
-  port_.finish_space_wait();
   if (pushed == Push::broken) return fail(Errc::bad_message, "the peer wrote an impossible ring position");
   return {};
 }
 
-std::uint64_t Connection::data_position() {
-  const std::lock_guard lock{send_mutex_};
-  return port_.sent(Lane::data);
+void Connection::prepare_space_wait() {
+  const std::lock_guard lock{space_mutex_};
+  ++space_waiters_;
+  port_.prepare_space_wait();
+}
+
+void Connection::finish_space_wait() {
+  const std::lock_guard lock{space_mutex_};
+  if (--space_waiters_ == 0) port_.finish_space_wait();
 }
 
 Result<std::size_t> Connection::receive(std::size_t limit, const Handler& handler) {

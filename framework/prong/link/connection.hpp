@@ -7,8 +7,10 @@
 #include "prong/message/message_header.hpp"
 #include "prong/transport/port.hpp"
 
+#include <atomic>
 #include <functional>
 #include <mutex>
+#include <thread>
 #include <vector>
 
 namespace prong::link {
@@ -54,9 +56,17 @@ class Connection {
   [[nodiscard]] transport::Port& port() noexcept { return port_; }
   [[nodiscard]] const transport::Port& port() const noexcept { return port_; }
   /// Returns how many bytes of the data lane were sent so far, as the peer counts received ones.
-  [[nodiscard]] std::uint64_t data_position();
+  /// Only whole messages count. Blocks: never.
+  [[nodiscard]] std::uint64_t data_position() const noexcept { return data_position_.load(std::memory_order_acquire); }
+
+  /// Announces that the caller is about to wait for room of any kind; each call is a new announcement, and the bell is
+  /// rung once for it. Thread safety: any thread.
+  void prepare_space_wait();
+  void finish_space_wait();
 
  private:
+  Result<void> send_locked(transport::Lane lane, MessageHeader header, Bytes payload, WhenFull when_full,
+                           Deadline deadline, const SpaceWait& wait);
   Result<void> push(transport::Lane lane, const MessageHeader& header, Bytes payload, WhenFull when_full,
                     Deadline deadline, const SpaceWait& wait);
   Result<void> withdraw_unfinished(WhenFull when_full, Deadline deadline, const SpaceWait& wait);
@@ -67,7 +77,14 @@ class Connection {
   transport::Port port_;
   Trust peer_;
   std::size_t max_message_;
-  std::timed_mutex send_mutex_;     // of this process alone: never shared with the peer
+  struct SendLane {
+    std::timed_mutex mutex;               // of this process alone: never shared with the peer
+    std::atomic<std::thread::id> sender;  // who holds it
+  };
+  SendLane lanes_[2];  // control never waits behind data
+  std::atomic<std::uint64_t> data_position_{0};
+  std::mutex space_mutex_;
+  int space_waiters_ = 0;
   bool unfinished_ = false;         // fragments of a message were sent whose rest will never come
   std::vector<std::byte> scratch_;  // private copy of an untrusted record
   std::vector<std::byte> assembly_;

@@ -74,10 +74,16 @@ FrontendLink::FrontendLink(std::string name, const LinkOptions& options, PeerLif
       connection_{std::move(port), Trust::untrusted, options.max_message_bytes},
       boxes_{Inbox{options.out_window_bytes}, Inbox{options.out_window_bytes}},
       epoll_{std::move(epoll)},
-      self_{std::make_shared<FrontendLink*>(this)} {}
+      self_{std::make_shared<Self>()} {
+  self_->link = this;
+}
 
 FrontendLink::~FrontendLink() {
   detach();
+  {
+    const std::lock_guard lock{self_->mutex};
+    self_->link = nullptr;
+  }
   close(Error{Errc::stopped, "process '" + name_ + "' was destroyed"});
 }
 
@@ -86,10 +92,14 @@ FrontendLink::~FrontendLink() {
 Result<void> FrontendLink::send(MessageHeader header, Bytes payload, Deadline deadline) {
   if (auto why = closed()) return *std::move(why);
   header.deadline = deadline.nanoseconds();
-  PRONG_TRY(connection_.send(Lane::data, header, payload, options_.when_full, deadline,
-                             [this](const auto& ready, Deadline until) { return wait_for_space(ready, until); }));
+  auto sent = connection_.send(Lane::data, header, payload, options_.when_full, deadline,
+                               [this](const auto& ready, Deadline until) { return wait_for_space(ready, until); });
+  if (!sent) {
+    if (sent.error().code() == Errc::bad_message) life_.peer_is_bad(sent.error());
+    return sent;
+  }
   sent_.fetch_add(1, std::memory_order_relaxed);
-  return {};
+  return sent;
 }
 
 Result<void> FrontendLink::send_control(MessageHeader header) {
@@ -152,7 +162,8 @@ Result<std::vector<std::byte>> FrontendLink::receive(Box box, Deadline deadline)
   auto payload = inbox.pop();
   if (!payload) {
     // The edge that made the descriptor readable has been seen now.
-    if (box_epoll_) epoll_finds_death(box_epoll_.get(), Deadline::now());
+    if (const int box_epoll = box_descriptor_.load(std::memory_order_acquire); box_epoll >= 0)
+      epoll_finds_death(box_epoll, Deadline::now());
     wait_core([&] { return !inbox.empty(); }, deadline, -1);
     payload = inbox.pop();
   }
@@ -167,58 +178,98 @@ Result<std::vector<std::byte>> FrontendLink::receive(Box box, Deadline deadline)
 }
 
 Result<int> FrontendLink::box_descriptor() {
-  if (box_epoll_) return box_epoll_.get();
-  PRONG_TRY_ASSIGN(box_event_, os::EventFd::create());
-  PRONG_TRY_ASSIGN(os::UniqueFd epoll, make_epoll(connection_.port().descriptor()));
-  PRONG_TRY(add_to_epoll(epoll.get(), box_event_->descriptor(), EPOLLIN, bell_event));
-  if (life_.death_descriptor() >= 0)
-    PRONG_TRY(add_to_epoll(epoll.get(), life_.death_descriptor(), EPOLLIN, death_event));
-  boxes_[0].signal(*box_event_);
   {
-    const std::lock_guard lock{role_mutex_};
+    const std::lock_guard lock{box_mutex_};
+    if (box_epoll_) return box_epoll_.get();
+    PRONG_TRY_ASSIGN(box_event_, os::EventFd::create());
+    PRONG_TRY_ASSIGN(os::UniqueFd epoll, make_epoll(connection_.port().descriptor()));
+    PRONG_TRY(add_to_epoll(epoll.get(), box_event_->descriptor(), EPOLLIN, bell_event));
+    if (life_.death_descriptor() >= 0)
+      PRONG_TRY(add_to_epoll(epoll.get(), life_.death_descriptor(), EPOLLIN, death_event));
+    boxes_[0].signal(*box_event_);
     box_epoll_ = std::move(epoll);
+    box_descriptor_.store(box_epoll_.get(), std::memory_order_release);
   }
   // From now on whoever leaves the role of the reader asks for the bell; this makes it so if nobody has it.
   wait_core([] { return false; }, Deadline::now(), -1);
-  return box_epoll_.get();
+  return box_descriptor_.load(std::memory_order_acquire);
 }
 
 bool FrontendLink::wait_core(const std::function<bool()>& done, Deadline deadline, int extra) {
   while (!done()) {
-    if (is_closed_.load(std::memory_order_acquire)) return done();
+    if (is_closed_.load(std::memory_order_acquire)) break;
     if (take_role()) {
       const bool nested = role_depth_++ > 0;
       read_until(done, deadline, extra);
       --role_depth_;
-      if (!nested) leave_role();
-      if (nested || deadline.has_passed()) return done();
+      if (nested) return done();
+      leave_role();
+      if (deadline.has_passed()) break;
       continue;
     }
-    if (extra >= 0) {
-      // The reader is another thread: watch the descriptor and the death, not the messages.
-      pollfd entries[] = {{extra, POLLIN, 0}, {life_.death_descriptor(), POLLIN, 0}};
-      const auto ready = os::poll(entries, deadline);
-      if (!ready || *ready == 0) return done();
-      if (entries[1].revents == 0) continue;
-    }
-    std::unique_lock lock{role_mutex_};
-    Sleeper self{&done, {}, false};
-    const auto place = sleepers_.insert(sleepers_.end(), &self);
-    sleeper_count_.fetch_add(1, std::memory_order_seq_cst);
-    std::atomic_thread_fence(std::memory_order_seq_cst);
-    const auto wake = [&] { return self.promoted || !role_taken_ || closed_ || done(); };
-    if (deadline.is_never())
-      self.wake.wait(lock, wake);
+    if (extra >= 0)
+      poll_beside_reader(done, deadline, extra);
     else
-      self.wake.wait_until(lock, Deadline::Clock::time_point{std::chrono::nanoseconds{deadline.nanoseconds()}}, wake);
-    sleepers_.erase(place);
-    sleeper_count_.fetch_sub(1, std::memory_order_relaxed);
-    if (deadline.has_passed() && role_taken_) {
-      lock.unlock();
-      return done();
+      sleep_beside_reader(done, deadline);
+    if (deadline.has_passed()) break;
+  }
+  // Whoever was chosen to read next and does not need to hands the choice on.
+  if (sleeper_count_.load(std::memory_order_relaxed) > 0) promote_one();
+  return done();
+}
+
+void FrontendLink::sleep_beside_reader(const std::function<bool()>& done, Deadline deadline) {
+  std::unique_lock lock{role_mutex_};
+  Sleeper self{&done, {}, false, nullptr};
+  const auto place = sleepers_.insert(sleepers_.end(), &self);
+  sleeper_count_.fetch_add(1, std::memory_order_seq_cst);
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  const auto wake = [&] { return self.promoted || !role_taken_ || closed_ || done(); };
+  if (deadline.is_never())
+    self.wake.wait(lock, wake);
+  else
+    self.wake.wait_until(lock, Deadline::Clock::time_point{std::chrono::nanoseconds{deadline.nanoseconds()}}, wake);
+  sleepers_.erase(place);
+  sleeper_count_.fetch_sub(1, std::memory_order_relaxed);
+}
+
+// As above, for one that also waits for a descriptor: it sleeps in poll(2), on a bell of its own beside it.
+void FrontendLink::poll_beside_reader(const std::function<bool()>& done, Deadline deadline, int extra) {
+  const auto bell = os::EventFd::create();
+  Sleeper self{&done, {}, false, bell ? &*bell : nullptr};
+  std::list<Sleeper*>::iterator place;
+  {
+    const std::lock_guard lock{role_mutex_};
+    if (!role_taken_ || closed_) return;
+    if (bell) {
+      place = sleepers_.insert(sleepers_.end(), &self);
+      sleeper_count_.fetch_add(1, std::memory_order_seq_cst);
     }
   }
-  return true;
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  // Without a bell, because descriptors ran out, the death still ends the wait; only the role is not taken over.
+  pollfd entries[] = {
+      {extra, POLLIN, 0}, {life_.death_descriptor(), POLLIN, 0}, {bell ? bell->descriptor() : -1, POLLIN, 0}};
+  if (!done()) static_cast<void>(os::poll(entries, deadline));
+  if (bell) {
+    const std::lock_guard lock{role_mutex_};
+    sleepers_.erase(place);
+    sleeper_count_.fetch_sub(1, std::memory_order_relaxed);
+  }
+  // A reader that has not noticed the death yet is about to: give it its turn instead of asking again at once.
+  if (entries[1].revents != 0 && !os::readable(extra))
+    sleep_beside_reader(done, Deadline::earlier(deadline, Deadline::after(std::chrono::milliseconds{1})));
+}
+
+void FrontendLink::promote_one() {
+  const std::lock_guard lock{role_mutex_};
+  if (role_taken_) return;
+  for (Sleeper* const sleeper : sleepers_) {
+    if ((*sleeper->done)()) continue;  // it is about to leave, and was told so
+    sleeper->promoted = true;
+    sleeper->rouse();
+    return;
+  }
 }
 
 bool FrontendLink::take_role() {
@@ -232,22 +283,14 @@ bool FrontendLink::take_role() {
 
 void FrontendLink::leave_role() {
   Port& port = connection_.port();
-  bool ask_for_bell = false;
+  // Whoever polls the descriptor of the box must be woken though nobody reads.
+  if (box_descriptor_.load(std::memory_order_acquire) >= 0 && !port.prepare_sleep()) port.ring_self();
   {
     const std::lock_guard lock{role_mutex_};
-    ask_for_bell = static_cast<bool>(box_epoll_);
+    role_taken_ = false;
+    reader_ = {};
   }
-  // Whoever polls the descriptor of the box must be woken though nobody reads.
-  if (ask_for_bell && !port.prepare_sleep()) port.ring_self();
-  const std::lock_guard lock{role_mutex_};
-  role_taken_ = false;
-  reader_ = {};
-  for (Sleeper* const sleeper : sleepers_) {
-    if (sleeper->promoted) continue;
-    sleeper->promoted = true;
-    sleeper->wake.notify_one();
-    break;
-  }
+  promote_one();
 }
 
 void FrontendLink::read_until(const std::function<bool()>& done, Deadline deadline, int extra) {
@@ -350,7 +393,7 @@ void FrontendLink::close(const Error& why) {
   }
   for (const ReplyReference& reply : replies_.take_all()) reply->fail(why);
   const std::lock_guard lock{role_mutex_};
-  for (Sleeper* const sleeper : sleepers_) sleeper->wake.notify_one();
+  for (Sleeper* const sleeper : sleepers_) sleeper->rouse();
 }
 
 std::optional<Error> FrontendLink::closed() const {
@@ -365,7 +408,7 @@ void FrontendLink::wake_sleepers() {
   if (sleeper_count_.load(std::memory_order_relaxed) == 0) return;
   const std::lock_guard lock{role_mutex_};
   for (Sleeper* const sleeper : sleepers_)
-    if ((*sleeper->done)()) sleeper->wake.notify_one();
+    if ((*sleeper->done)()) sleeper->rouse();
 }
 
 // --- The peer and the loop -----------------------------------------------------------------------------------------
@@ -385,7 +428,11 @@ Result<void> FrontendLink::watch_peer() {
 }
 
 Result<void> FrontendLink::attach(loop::EventLoop& loop) {
-  if (loop_.load(std::memory_order_relaxed) != nullptr) return fail(Errc::invalid_state, "the link has a loop already");
+  {
+    const std::lock_guard lock{role_mutex_};
+    if (loop_.load(std::memory_order_relaxed) != nullptr || (role_taken_ && reader_ == std::this_thread::get_id()))
+      return fail(Errc::invalid_state, "the link has a loop already, or this thread is reading from it");
+  }
   // Whoever reads now hands the role over and goes on waiting without it.
   role_wanted_.store(true, std::memory_order_release);
   while (!take_role()) {
@@ -394,17 +441,26 @@ Result<void> FrontendLink::attach(loop::EventLoop& loop) {
   }
   role_wanted_.store(false, std::memory_order_release);
   ++role_depth_;
-  PRONG_TRY_ASSIGN(bell_watch_, loop.watch(connection_.port().descriptor(), loop::Trigger::edge, [] {}));
   loop.add_source(*this);
   loop_.store(&loop, std::memory_order_release);
-  return watch_peer();
+  const auto watching = [&]() -> Result<void> {
+    PRONG_TRY_ASSIGN(bell_watch_, loop.watch(connection_.port().descriptor(), loop::Trigger::edge, [] {}));
+    return watch_peer();
+  }();
+  if (!watching) {
+    detach();
+    return watching;
+  }
+  expire();  // calls that were made before have deadlines, too
+  return {};
 }
 
 void FrontendLink::detach() noexcept {
   loop::EventLoop* const loop = loop_.exchange(nullptr);
   if (loop == nullptr) return;
   loop->remove_source(*this);
-  loop->cancel_timer(expiry_timer_);
+  loop->cancel_timer(std::exchange(expiry_timer_, 0));
+  expiry_.store(INT64_MAX, std::memory_order_release);
   bell_watch_ = {};
   death_watch_ = {};
   --role_depth_;
@@ -430,16 +486,18 @@ void FrontendLink::arm_expiry(Deadline deadline) {
     if (armed <= deadline.nanoseconds()) return;
   } while (!expiry_.compare_exchange_weak(armed, deadline.nanoseconds(), std::memory_order_acq_rel));
   if (loop::EventLoop* const loop = loop_.load(std::memory_order_acquire)) {
-    loop->post([weak = std::weak_ptr{self_}, deadline] {
-      const auto self = weak.lock();
-      if (!self) return;
-      FrontendLink& link = **self;
-      loop::EventLoop* const here = link.loop_.load(std::memory_order_acquire);
-      if (here == nullptr) return;
-      here->cancel_timer(link.expiry_timer_);
-      link.expiry_timer_ = here->add_timer(deadline, [&link] { link.expire(); });
+    loop->post([self = self_, deadline] {
+      const std::lock_guard lock{self->mutex};
+      if (self->link != nullptr) self->link->set_expiry_timer(deadline);
     });
   }
+}
+
+void FrontendLink::set_expiry_timer(Deadline deadline) {
+  loop::EventLoop* const loop = loop_.load(std::memory_order_acquire);
+  if (loop == nullptr) return;
+  loop->cancel_timer(expiry_timer_);
+  expiry_timer_ = loop->add_timer(deadline, [this] { expire(); });
 }
 
 void FrontendLink::expire() {

@@ -101,6 +101,14 @@ class FrontendLink final : public Driver, private loop::Source {
     const std::function<bool()>* done;
     std::condition_variable wake;
     bool promoted = false;
+    const os::EventFd* bell = nullptr;  // of one that sleeps on descriptors instead
+
+    void rouse() {
+      if (bell != nullptr)
+        bell->set();
+      else
+        wake.notify_one();
+    }
   };
 
   FrontendLink(std::string name, const LinkOptions& options, PeerLife& life,
@@ -121,8 +129,12 @@ class FrontendLink final : public Driver, private loop::Source {
   void peer_ended();
   void wake_sleepers();
   bool take_role();
+  void promote_one();
+  void sleep_beside_reader(const std::function<bool()>& done, Deadline deadline);
+  void poll_beside_reader(const std::function<bool()>& done, Deadline deadline, int extra);
   void leave_role();
   void arm_expiry(Deadline deadline);
+  void set_expiry_timer(Deadline deadline);
   void expire();
   Result<void> watch_peer();
 
@@ -139,7 +151,9 @@ class FrontendLink final : public Driver, private loop::Source {
   std::atomic<bool> started_{false};
 
   os::UniqueFd epoll_;      // the reader sleeps on it: own bell (edge) and the peer's death
+  std::mutex box_mutex_;    // guards the making of what follows
   os::UniqueFd box_epoll_;  // users poll it: the same and box_event_
+  std::atomic<int> box_descriptor_{-1};
   std::optional<os::EventFd> box_event_;
 
   mutable std::mutex role_mutex_;
@@ -157,7 +171,11 @@ class FrontendLink final : public Driver, private loop::Source {
   loop::Watch death_watch_;
   loop::TimerId expiry_timer_ = 0;
   std::atomic<std::int64_t> expiry_{INT64_MAX};
-  std::shared_ptr<FrontendLink*> self_;  // what was posted to the loop looks here whether the link still lives
+  struct Self {
+    std::mutex mutex;
+    FrontendLink* link;
+  };
+  std::shared_ptr<Self> self_;  // what was posted to the loop looks here whether the link still lives
 
   std::atomic<std::uint64_t> sent_{0};
   std::atomic<std::uint64_t> received_{0};

@@ -89,6 +89,12 @@ Result<std::size_t> LogRing::drain(const LogSink& sink) {
   return count;
 }
 
+Result<void> LogRing::share_with_children(bool share) {
+  for (os::Mapping* const memory : {&control_memory_, &record_memory_})
+    PRONG_TRY(share ? memory->give_to_children() : memory->keep_from_children());
+  return {};
+}
+
 Result<void> LogRing::reset() {
   if (!is_of_this_process()) return fail(Errc::wrong_process, "a log is reset in the process that made its ring");
   control().producer_tail.store(0, std::memory_order_relaxed);

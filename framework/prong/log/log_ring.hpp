@@ -41,6 +41,9 @@ class LogRing {
   /// Hands the records to `sink` instead.
   Result<std::size_t> drain(const LogSink& sink);
 
+  /// Keeps the ring out of processes forked from now on, or lets them have it: a backend gets its own ring alone.
+  /// Fails with: system.
+  Result<void> share_with_children(bool share);
   /// Empties the ring for the next backend. Requires: the present one is dead. Fails with: wrong_process.
   Result<void> reset();
 

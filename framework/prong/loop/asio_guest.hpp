@@ -1,6 +1,6 @@
 // A Boost.Asio io_context that lives inside an EventLoop.
 //
-// Includes no Asio header: users who want the io_context include prong/asio.hpp.
+// Includes no Asio header: users who want the io_context include <boost/asio/io_context.hpp>.
 #pragma once
 
 #include "prong/loop/event_loop.hpp"

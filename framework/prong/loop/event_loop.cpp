@@ -125,8 +125,7 @@ void EventLoop::stop() {
 }
 
 Result<void> EventLoop::run() {
-  stopped_.store(false, std::memory_order_release);
-  while (!stopped()) {
+  while (!stopped_.exchange(false, std::memory_order_acq_rel)) {
     auto turn = run_once(Deadline::never());
     if (!turn) return std::move(turn).error();
   }

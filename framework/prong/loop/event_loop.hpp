@@ -104,11 +104,10 @@ class EventLoop {
   /// For those who sleep on descriptor() themselves: prepares the sources to be woken through it until the next
   /// run_once(). Returns false if there is something to do already.
   [[nodiscard]] bool arm();
-  /// Runs until stop().
+  /// Runs until stop(); one that came before makes it return at once.
   Result<void> run();
   /// Makes run() return after the current turn.
   void stop();
-  [[nodiscard]] bool stopped() const noexcept { return stopped_.load(std::memory_order_acquire); }
 
   /// Returns a descriptor that is readable when a watched descriptor is; it can itself be watched or polled.
   [[nodiscard]] int descriptor() const noexcept { return epoll_.get(); }

@@ -55,6 +55,11 @@ Result<void> Mapping::keep_from_children() {
   return {};
 }
 
+Result<void> Mapping::give_to_children() {
+  if (::madvise(data_, size_, MADV_DOFORK) != 0) return Error::from_errno("madvise");
+  return {};
+}
+
 Result<SharedMemory> SharedMemory::create(const std::string& name, std::size_t size) {
   PRONG_TRY_ASSIGN(const std::size_t whole, whole_pages(size));
   const auto length = checked_cast<off_t>(whole);

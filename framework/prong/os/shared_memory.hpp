@@ -32,6 +32,8 @@ class Mapping {
   [[nodiscard]] Result<void> make_read_only();
   /// Leaves the mapping out of every process forked from now on. Fails with: system.
   [[nodiscard]] Result<void> keep_from_children();
+  /// Lets processes forked from now on have the mapping again. Fails with: system.
+  [[nodiscard]] Result<void> give_to_children();
 
  private:
   friend class SharedMemory;

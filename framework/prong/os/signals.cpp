@@ -7,19 +7,17 @@
 
 namespace prong::os {
 
-void reset_signals() noexcept {
+void reset_signals(std::span<const int> ignored) noexcept {
+  sigset_t set;
+  ::sigfillset(&set);
+  ::sigprocmask(SIG_SETMASK, &set, nullptr);
   struct sigaction action {};
   action.sa_handler = SIG_DFL;
   for (int number = 1; number < NSIG; ++number) ::sigaction(number, &action, nullptr);
-  sigset_t none;
-  ::sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);
-}
-
-void ignore_signal(int number) noexcept {
-  struct sigaction action {};
   action.sa_handler = SIG_IGN;
-  ::sigaction(number, &action, nullptr);
+  for (const int number : ignored) ::sigaction(number, &action, nullptr);
+  ::sigemptyset(&set);
+  ::sigprocmask(SIG_SETMASK, &set, nullptr);
 }
 
 void die_with_parent(int parent) noexcept {

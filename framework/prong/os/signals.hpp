@@ -1,13 +1,13 @@
 // Signals as a forked process finds and leaves them.
 #pragma once
 
+#include <span>
+
 namespace prong::os {
 
-/// Gives every signal its default disposition and empties the mask, as a freshly executed program has them.
-void reset_signals() noexcept;
-
-/// Ignores one signal from now on, in this process and those it forks.
-void ignore_signal(int number) noexcept;
+/// Gives every signal its default disposition, but for those `ignored`, and then empties the mask: as a freshly
+/// executed program has them. No signal can slip in between.
+void reset_signals(std::span<const int> ignored = {}) noexcept;
 
 /// Has the kernel kill this process with SIGKILL when the thread that forked it is gone, however it went.
 ///

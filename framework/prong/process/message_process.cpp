@@ -9,7 +9,6 @@
 #include "prong/process/detail/frontend.hpp"
 
 #include <unistd.h>
-#include <caf/actor.hpp>
 
 #include <csignal>
 #include <cstdio>
@@ -42,7 +41,15 @@ MessageProcess::MessageProcess(std::string name, ProcessOptions options)
   command<&MessageProcess::c__ping>("ping", "lis"_a = std::vector<int>{});
 }
 
-MessageProcess::~MessageProcess() = default;
+MessageProcess::~MessageProcess() {
+  if (frontend_->is_of_this_process()) {
+    frontend_.reset();  // stops the backend, which in a test may be a thread of this process
+    return;
+  }
+  // In a process that was forked from the one that made it, all that is left of it is memory that is nobody's.
+  static_cast<void>(frontend_.release());
+  static_cast<void>(backend_.release());
+}
 
 const std::string& MessageProcess::name() const noexcept {
   return frontend_->name();
@@ -154,11 +161,6 @@ void MessageProcess::detach() noexcept {
   frontend_->detach();
 }
 
-caf::actor MessageProcess::actor(caf::actor_system& system) {
-  frontend_->check_process("actor");
-  return frontend_->actor(system);
-}
-
 Result<void> MessageProcess::wait_readable(int descriptor, Deadline deadline) {
   frontend_->check_process("wait_readable");
   return frontend_->link().wait_readable(descriptor, deadline);
@@ -168,9 +170,9 @@ Logger& MessageProcess::logger() {
   // While constructors run the object is not yet of its class: what is asked for then is not kept for later.
   const std::string wanted = short_type_name(typeid(*this)) + "." + name();
   if (!logger_ || logger_->name() != wanted) {
-    const LogLevel level = logger_ ? logger_->level() : LogLevel::info;
-    logger_ = std::make_unique<Logger>(wanted);
-    logger_->set_level(level);
+    auto renamed = std::make_unique<Logger>(wanted);
+    if (logger_) renamed->set_level(logger_->level());
+    logger_ = std::move(renamed);
   }
   return *logger_;
 }
@@ -202,9 +204,9 @@ ReplyReference MessageProcess::send_call(std::uint16_t command, Bytes arguments,
 // --- Backend ---------------------------------------------------------------------------------------------------------
 
 int MessageProcess::backend_main() {
-  os::reset_signals();
+  const int ignored[] = {SIGINT};
+  os::reset_signals(std::span{ignored}.first(frontend_->ignores_sigint() ? 1 : 0));
   os::die_with_parent(frontend_->parent_pid());
-  if (frontend_->ignores_sigint()) os::ignore_signal(SIGINT);
   os::set_process_name(name().c_str());
   const transport::Segment& segment = frontend_->link().segment();
   std::vector<int> own = inherited_;
@@ -268,7 +270,9 @@ bool MessageProcess::stopping() const noexcept {
   return backend_ && backend_->link().stopping();
 }
 
-bool MessageProcess::stop_requested() const noexcept { return backend_ && backend_->link().stop_requested(); }
+bool MessageProcess::stop_requested() const noexcept {
+  return backend_ && backend_->link().stop_requested();
+}
 
 void MessageProcess::stop_backend() noexcept {
   backend_->link().stop();

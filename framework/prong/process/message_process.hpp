@@ -119,7 +119,7 @@ class MessageProcess : public Peer {
   [[nodiscard]] Result<std::chrono::nanoseconds> ping(Deadline deadline);
 
   [[nodiscard]] ProcessStatistics statistics() const;
-  /// Sets the level and the format of this process's logger.
+  /// Sets the level of this process's logger. Logger::format_logger() sets it for all.
   void format_logger(LogLevel level = LogLevel::info);
 
   /// Has `loop` receive for this process: continuations then run in the loop's thread. Call in that thread.
@@ -129,7 +129,7 @@ class MessageProcess : public Peer {
   /// Returns a handle by which actors of `system` request, link to and monitor the backend.
   ///
   /// If no loop is attached, one thread named "prong-reader", shared by all processes, receives for it from then on.
-  /// The way to a complete caf::actor is prong/caf.hpp.
+  /// It is defined in prong/caf.hpp's part of the library; include that header to use the handle.
   [[nodiscard]] caf::actor actor(caf::actor_system& system);
 
   Result<void> wait_readable(int descriptor, Deadline deadline) override;

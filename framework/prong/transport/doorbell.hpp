@@ -33,6 +33,11 @@ class SleepWord {
   std::uint32_t count_ = 0;
 };
 
+/// Makes an eventfd readable anew, so that an edge-triggered watch of it reports. Blocks: never.
+///
+/// A count that a peer has filled up to its maximum, on purpose, is emptied first.
+void ring(int eventfd) noexcept;
+
 /// The other end: rings an eventfd at most once per sleep.
 ///
 /// Thread safety: ring_if_asleep() and ring() from any thread of the side that rings.
@@ -53,7 +58,7 @@ class DoorbellRope {
     ring();
   }
   /// Wakes the other side whatever it said.
-  void ring() const noexcept;
+  void ring() const noexcept { transport::ring(descriptor_); }
 
  private:
   const std::atomic<std::uint32_t>* word_;

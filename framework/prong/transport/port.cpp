@@ -1,7 +1,5 @@
 #include "prong/transport/port.hpp"
 
-#include <unistd.h>
-
 #include <new>
 
 namespace prong::transport {
@@ -69,10 +67,8 @@ Push Port::try_send(Lane lane, Bytes first, Bytes second) noexcept {
   return producers_[index(lane)].try_push(first, second);
 }
 
-void Port::flush() noexcept {
-  const bool data = producers_[0].publish();
-  const bool control = producers_[1].publish();
-  if (data || control) peer_receives_.ring_if_asleep();
+void Port::flush(Lane lane) noexcept {
+  if (producers_[index(lane)].publish()) peer_receives_.ring_if_asleep();
 }
 
 void Port::release() noexcept {
@@ -107,8 +103,7 @@ void Port::finish_sleep() noexcept {
 }
 
 void Port::ring_self() const noexcept {
-  const std::uint64_t one = 1;
-  [[maybe_unused]] const auto written = ::write(own_bell_, &one, sizeof one);
+  ring(own_bell_);
 }
 
 }  // namespace prong::transport

@@ -11,7 +11,7 @@ namespace prong::transport {
 
 /// Sends and receives records, and sleeps without missing one.
 ///
-/// Thread safety: one thread at a time sends, one thread at a time receives; these may be two.
+/// Thread safety: one thread at a time sends on each lane, one thread at a time receives; these may be three.
 /// If the peer dies: what it published can be received; nothing here notices the death (a pidfd does).
 /// After fork: the mapping is not inherited; the child makes a Port of its own.
 class Port {
@@ -19,11 +19,11 @@ class Port {
   /// Maps the segment for `side`. Requires: `segment` outlives the Port. Fails with: system.
   [[nodiscard]] static Result<Port> open(const Segment& segment, Side side);
 
-  /// Copies a record of two parts into a lane; flush() lets the peer see it. Blocks: never.
+  /// Copies a record of two parts into a lane; flush() of that lane lets the peer see it. Blocks: never.
   /// Requires: both parts together are at most max_record_size(lane).
   [[nodiscard]] Push try_send(Lane lane, Bytes first, Bytes second) noexcept;
-  /// Publishes what was sent and wakes the peer if it sleeps.
-  void flush() noexcept;
+  /// Publishes what was sent on a lane and wakes the peer if it sleeps.
+  void flush(Lane lane) noexcept;
   /// Units: bytes.
   [[nodiscard]] std::size_t max_record_size(Lane lane) const noexcept { return max_record(sizes_[index(lane)]); }
   /// Returns how many bytes were sent on a lane so far, as the peer's received() will count them.

@@ -39,7 +39,7 @@ TEST(Port, a_record_of_two_parts_arrives_whole_after_flush_and_not_before) {
 
   ASSERT_EQ(pair.front.try_send(Lane::data, as_bytes("head"), as_bytes("tail")), Push::done);
   EXPECT_EQ(take(pair.back), "nothing");
-  pair.front.flush();
+  pair.front.flush(Lane::data);
 
   EXPECT_EQ(take(pair.back), "headtail");
   EXPECT_EQ(take(pair.back), "nothing");
@@ -53,7 +53,7 @@ TEST(Port, control_gets_through_while_data_is_full) {
   }
 
   EXPECT_EQ(pair.front.try_send(Lane::control, as_bytes("stop"), {}), Push::done);
-  pair.front.flush();
+  pair.front.flush(Lane::control);
 
   EXPECT_EQ(take(pair.back, Lane::control), "stop");
 }
@@ -63,7 +63,7 @@ TEST(Port, a_full_lane_takes_records_again_once_some_were_released) {
   const std::string large(1000, 'x');
   int sent = 0;
   while (pair.front.try_send(Lane::data, as_bytes(large), {}) == Push::done) ++sent;
-  pair.front.flush();
+  pair.front.flush(Lane::data);
 
   ASSERT_TRUE(pair.back.next(Lane::data).value());
   EXPECT_EQ(pair.front.try_send(Lane::data, as_bytes(large), {}), Push::full);
@@ -77,13 +77,13 @@ TEST(Port, the_bell_is_rung_only_for_a_peer_that_sleeps_and_once_per_sleep) {
   Pair pair;
 
   static_cast<void>(pair.front.try_send(Lane::data, as_bytes("a"), {}));
-  pair.front.flush();
+  pair.front.flush(Lane::data);
   EXPECT_FALSE(os::readable(pair.back.descriptor()));
   EXPECT_FALSE(pair.back.prepare_sleep());
   EXPECT_EQ(take(pair.back), "a");
   ASSERT_TRUE(pair.back.prepare_sleep());
   static_cast<void>(pair.front.try_send(Lane::data, as_bytes("b"), {}));
-  pair.front.flush();
+  pair.front.flush(Lane::data);
 
   EXPECT_TRUE(os::readable(pair.back.descriptor()));
 }
@@ -94,7 +94,7 @@ TEST(Port, impossible_positions_and_lengths_of_a_hostile_peer_are_bad_messages) 
     Pair pair;
     const auto memory = pair.segment.memory().map(os::Access::read_write).value();
     static_cast<void>(pair.back.try_send(Lane::data, as_bytes("hello"), {}));
-    pair.back.flush();
+    pair.back.flush(Lane::data);
 
     for (int word = 0; word < 64; ++word) {
       const std::uint64_t value = random() >> (random() % 64);
@@ -152,16 +152,16 @@ TEST(Port, no_wake_up_is_lost_between_a_sender_and_a_receiver_that_both_sleep) {
   for (std::uint64_t i = 0; i < rounds; ++i) {
     const Bytes bytes = std::as_bytes(std::span{&i, 1});
     while (pair.front.try_send(Lane::data, bytes, {}) == Push::full) {
-      pair.front.flush();
+      pair.front.flush(Lane::data);
       pair.front.prepare_space_wait();
       if (pair.front.try_send(Lane::data, bytes, {}) == Push::done) break;
       while (::epoll_wait(epoll.get(), &event, 1, -1) < 0) {
       }
     }
     pair.front.finish_space_wait();
-    if (i % 7 == 0) pair.front.flush();
+    if (i % 7 == 0) pair.front.flush(Lane::data);
   }
-  pair.front.flush();
+  pair.front.flush(Lane::data);
   receiver.join();
 
   EXPECT_EQ(sum, rounds * (rounds - 1) / 2);

@@ -138,6 +138,11 @@ void LoopClock::trigger() {
 LoopCoordinator::LoopCoordinator(caf::actor_system& system, loop::EventLoop& loop)
     : abstract_coordinator{system}, unit_{system, loop}, clock_{unit_} {}
 
+LoopCoordinator::~LoopCoordinator() {
+  // Here and not in the base class: the end of an actor asks the clock, which is a member of this one.
+  utility_actors_[printer_id] = nullptr;
+}
+
 void LoopCoordinator::start() {
   // The base class would start a thread for the printer.
   utility_actors_[printer_id] = system_.spawn<Printer, caf::hidden + caf::lazy_init>();

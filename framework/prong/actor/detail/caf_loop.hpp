@@ -74,6 +74,7 @@ class LoopClock final : public caf::detail::simple_actor_clock {
 class LoopCoordinator final : public caf::scheduler::abstract_coordinator {
  public:
   LoopCoordinator(caf::actor_system& system, loop::EventLoop& loop);
+  ~LoopCoordinator() override;
 
   void enqueue(caf::resumable* what) override { unit_.exec_later(what); }
   caf::actor_clock& clock() noexcept override { return clock_; }

@@ -31,6 +31,7 @@ int MessageProcess::Backend::live() {
   if (!stage("pre_run", [this] { owner_.pre_run(); })) return 1;
   static_cast<void>(link_->send_control(MessageKind::ready, {}));
   if (!stage("run", [this] { owner_.run(); })) return 1;
+  if (link_->broken()) return leave_with("receiving", *link_->broken()) ? 0 : 1;
   if (!stage("post_run", [this] { owner_.post_run(); })) return 1;
   static_cast<void>(link_->send_control(MessageKind::bye, {}));
   return 0;

@@ -7,19 +7,19 @@
 #include "prong/process/detail/backend.hpp"
 
 #include <unistd.h>
-#include <caf/actor.hpp>
 
 #include <csignal>
 #include <cstdio>
+#include <iostream>
 #include <thread>
 
 namespace prong {
 namespace {
 
 LogRing make_log_ring(const std::string& name) {
-  auto ring = LogRing::create(name);
-  if (!ring) throw_error(std::move(ring).error());
-  return std::move(*ring);
+  LogRing ring = LogRing::create(name).value();
+  ring.share_with_children(false).value();
+  return ring;
 }
 
 link::LinkOptions link_options(const ProcessOptions& options) {
@@ -95,8 +95,12 @@ MessageProcess::Frontend::~Frontend() {
   close_proxies(Error{Errc::stopped, "process '" + name_ + "' was destroyed"});
 }
 
+bool MessageProcess::Frontend::is_of_this_process() const noexcept {
+  return os::process_token() == token_;
+}
+
 void MessageProcess::Frontend::check_process(const char* member) const {
-  if (os::process_token() == token_) return;
+  if (is_of_this_process()) return;
   throw_error(Error{Errc::wrong_process, std::string{member} + "() of process '" + name_ +
                                              "' is for the process that constructed it, not for a backend"});
 }
@@ -109,15 +113,23 @@ void MessageProcess::Frontend::require_created() const {
 void MessageProcess::Frontend::start() {
   require_created();
   // What is buffered now would be written by both processes.
+  std::cout.flush();
+  std::clog.flush();
   std::fflush(nullptr);
+  log_ring_.share_with_children(true).value();
   auto child = os::ChildProcess::fork([this] { return owner_.backend_main(); });
+  log_ring_.share_with_children(false).value();
   if (!child) throw_error(std::move(child).error().with_context("process '" + name_ + "'"));
   begin(std::make_unique<ForkedLife>(std::move(*child)));
 }
 
 void MessageProcess::Frontend::start_in_thread() {
   require_created();
-  begin(std::make_unique<ThreadLife>([this] { return owner_.backend_loop(); }));
+  begin(std::make_unique<ThreadLife>([this] {
+    const int code = owner_.backend_loop();
+    owner_.backend_.reset();  // in the thread that its loop belongs to
+    return code;
+  }));
 }
 
 void MessageProcess::Frontend::begin(std::unique_ptr<BackendLife> life) {
@@ -273,32 +285,34 @@ void MessageProcess::Frontend::reader_turn() {
 
 // --- Actors of the frontend ----------------------------------------------------------------------------------------
 
-caf::actor MessageProcess::Frontend::actor(caf::actor_system& system) {
+actor::ProxyActor& MessageProcess::Frontend::proxy(caf::actor_system& system) {
+  const std::lock_guard one_at_a_time{proxy_mutex_};
   if (!link_->attached()) {
     reader_ = detail::ReaderThread::shared();
     reader_->run([this] { attach(reader_->loop()); });
   }
   std::optional<Error> end;
-  actor::ProxyActor* proxy = nullptr;
+  actor::ProxyActor* made = nullptr;
   {
     const std::lock_guard lock{mutex_};
     for (const auto& known : proxies_)
-      if (known->belongs_to(system)) return known->handle();
+      if (known->belongs_to(system)) return *known;
     proxies_.push_back(std::make_unique<actor::ProxyActor>(system, gate_));
-    proxy = proxies_.back().get();
+    made = proxies_.back().get();
     end = end_;
   }
-  if (end) proxy->close(&*end);
-  return proxy->handle();
+  if (end) made->close(&*end);
+  return *made;
 }
 
 void MessageProcess::Frontend::close_proxies(const Error& why) {
-  std::vector<std::unique_ptr<actor::ProxyActor>> proxies;
+  // They stay: handles were given out. Closing one a second time does nothing.
+  std::vector<actor::ProxyActor*> proxies;
   {
     const std::lock_guard lock{mutex_};
-    proxies.swap(proxies_);
+    for (const auto& proxy : proxies_) proxies.push_back(proxy.get());
   }
-  for (const auto& proxy : proxies) proxy->close(why.code() == Errc::stopped ? nullptr : &why);
+  for (actor::ProxyActor* const proxy : proxies) proxy->close(why.code() == Errc::stopped ? nullptr : &why);
 }
 
 Result<void> MessageProcess::Frontend::proxy_send(const MessageObject& message) {

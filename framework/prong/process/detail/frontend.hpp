@@ -49,13 +49,15 @@ class MessageProcess::Frontend final : private link::PeerLife, private actor::Pr
   ProcessStatistics statistics() const;
   void attach(loop::EventLoop& loop);
   void detach() noexcept;
-  caf::actor actor(caf::actor_system& system);
+  /// Returns the proxy of this process in `system`; it lives as long as this object.
+  actor::ProxyActor& proxy(caf::actor_system& system);
 
   [[nodiscard]] link::FrontendLink& link() noexcept { return *link_; }
   [[nodiscard]] LogRing& log_ring() noexcept { return log_ring_; }
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
   [[nodiscard]] const ProcessOptions& options() const noexcept { return options_; }
   [[nodiscard]] ProcessState state() const noexcept { return state_.load(std::memory_order_acquire); }
+  [[nodiscard]] bool is_of_this_process() const noexcept;
   [[nodiscard]] int parent_pid() const noexcept { return parent_pid_; }
   [[nodiscard]] int pid() const noexcept { return life_ ? life_->pid() : 0; }
   [[nodiscard]] bool ignores_sigint() const noexcept { return ignore_sigint_; }
@@ -96,6 +98,7 @@ class MessageProcess::Frontend final : private link::PeerLife, private actor::Pr
   std::optional<Error> end_;
   os::ResourceUsage final_usage_;
 
+  std::mutex proxy_mutex_;
   std::shared_ptr<actor::ProxyGate> gate_;
   std::vector<std::unique_ptr<actor::ProxyActor>> proxies_;
   std::shared_ptr<detail::ReaderThread> reader_;

@@ -42,10 +42,14 @@ void ReaderThread::run(const std::function<void()>& work) {
   }
   std::promise<void> done;
   loop_->post([&] {
-    work();
-    done.set_value();
+    try {
+      work();
+      done.set_value();
+    } catch (...) {
+      done.set_exception(std::current_exception());
+    }
   });
-  done.get_future().wait();
+  done.get_future().get();
 }
 
 }  // namespace prong::detail
