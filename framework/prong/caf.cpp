@@ -1,14 +1,13 @@
 #include "prong/caf.hpp"
 
-#include "prong/process/detail/frontend.hpp"
+#include "prong/actor/proxy_actor.hpp"
 
 #include "prong/actor/caf_error.hpp"
 
 namespace prong {
 
 caf::actor MessageProcess::actor(caf::actor_system& system) {
-  frontend_->check_process("actor");
-  return frontend_->proxy(system).handle();
+  return proxy(system).handle();
 }
 
 Error error_of(const caf::error& error) {

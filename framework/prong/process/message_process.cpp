@@ -161,6 +161,11 @@ void MessageProcess::detach() noexcept {
   frontend_->detach();
 }
 
+actor::ProxyActor& MessageProcess::proxy(caf::actor_system& system) {
+  frontend_->check_process("actor");
+  return frontend_->proxy(system);
+}
+
 Result<void> MessageProcess::wait_readable(int descriptor, Deadline deadline) {
   frontend_->check_process("wait_readable");
   return frontend_->link().wait_readable(descriptor, deadline);

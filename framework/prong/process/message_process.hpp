@@ -26,6 +26,10 @@ namespace loop {
 class EventLoop;
 }
 
+namespace actor {
+class ProxyActor;
+}
+
 namespace testing {
 class InProcess;
 }
@@ -214,6 +218,7 @@ class MessageProcess : public Peer {
   [[nodiscard]] Deadline default_deadline() const noexcept;
   [[nodiscard]] static std::vector<std::byte>& scratch_buffer() noexcept;
   [[nodiscard]] ReplyReference send_call(std::uint16_t command, Bytes arguments, Deadline deadline);
+  actor::ProxyActor& proxy(caf::actor_system& system);
   void start_in_thread();
   int backend_main();
   int backend_loop();
