@@ -12,7 +12,9 @@
 #endif
 
 #ifdef PRONG_TEST_ADDRESS_SANITIZER
-#include <sanitizer/allocator_interface.h>
+// Of <sanitizer/allocator_interface.h>, which Debian's GCC comes without.
+extern "C" int __sanitizer_install_malloc_and_free_hooks(void (*on_malloc)(const volatile void*, std::size_t),
+                                                         void (*on_free)(const volatile void*));
 #endif
 
 namespace {

@@ -60,6 +60,7 @@ std::map<std::string, Input> corpus() {
   return {
       {"value_null", encoded(Decoder::value, Value{})},
       {"value_list_of_all_kinds", encoded(Decoder::value, Value{kinds})},
+      {"value_padded", encoded(Decoder::value, Value{Value::List(1400)})},
       {"message_without_arguments", encoded(Decoder::message_object, MessageObject{"stop"})},
       {"message_with_arguments",
        encoded(Decoder::message_object, MessageObject{"set", {{"value", 0.5}, {"n", 3}, {"frame", FrameHandle{}}}})},
@@ -86,9 +87,15 @@ Input read_file(const std::filesystem::path& path) {
 
 int check(const std::filesystem::path& folder) {
   int wrong = 0;
-  for (const auto& [name, input] : corpus()) {
+  const auto wanted = corpus();
+  for (const auto& [name, input] : wanted) {
     if (read_file(folder / name) == input) continue;
     std::fprintf(stderr, "%s is not what is encoded now\n", name.c_str());
+    ++wrong;
+  }
+  for (const auto& entry : std::filesystem::directory_iterator{folder}) {
+    if (wanted.contains(entry.path().filename())) continue;
+    std::fprintf(stderr, "%s does not belong to the corpus\n", entry.path().c_str());
     ++wrong;
   }
   return wrong == 0 ? 0 : 1;
