@@ -1,6 +1,6 @@
 // The Cereal archive that reads values from bytes which may be hostile.
 //
-// Format: docs/formats/values.md. How each type travels: serialization.hpp.
+// Format: docs/formats/values.md. How each type travels: archive.hpp.
 #pragma once
 
 #include "prong/base/bytes.hpp"

@@ -1,6 +1,6 @@
 // The Cereal archive that writes values as bytes.
 //
-// Format: docs/formats/values.md. How each type travels: serialization.hpp.
+// Format: docs/formats/values.md. How each type travels: archive.hpp.
 #pragma once
 
 #include "prong/message/message_limits.hpp"
