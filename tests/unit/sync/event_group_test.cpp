@@ -283,6 +283,8 @@ TEST_P(EventGroupOfKind, cannot_be_empty_or_larger_than_an_index_can_name) {
 }
 
 TEST_P(EventGroupOfKind, says_so_when_the_process_has_no_descriptors_left) {
+  // UBSan opens a pipe when it meets a polymorphic type for the first time: let it, before there are none left.
+  static_cast<void>(EventGroup{1, GetParam()});
   rlimit limit{};
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
   const rlimit few{.rlim_cur = 64, .rlim_max = limit.rlim_max};
