@@ -40,9 +40,9 @@ class FrameConsumer {
 
   /// Returns a descriptor for poll, epoll and select that stays readable while next() has a frame or the end to tell.
   ///
-  /// Whenever next() has returned and left nothing behind, it is silent. A frame can be dropped between the look and
-  /// the call: then next(Deadline::now()) fails with queue_empty. Asking for it costs each following frame that
-  /// arrives while there is none two system calls.
+  /// Once next() has taken the last frame it is silent. It may be readable for nothing, as when a frame was dropped
+  /// meanwhile: call next(Deadline::now()) behind it, which then fails with queue_empty. Asking for it costs two system
+  /// calls for each frame that arrives while there is none.
   [[nodiscard]] int descriptor() noexcept;
 
   /// Ends this reader's part: the producer waits for it no longer, and what it has not read counts as dropped. Leases

@@ -364,6 +364,24 @@ TEST(FrameQueueDeath, claim_before_the_commit_is_delivered_once_and_counted_once
   EXPECT_EQ(ring.statistics().redelivered, 0U);
 }
 
+TEST(FrameQueueDeath, progress_that_was_not_committed_does_not_count) {
+  Ring ring{4, 1, FramePolicy::block};
+  const auto producer = ring.resumed_producer();
+  const auto dead = ring.resumed_reader();
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(put(*producer));
+  for (int i = 0; i < 2; ++i) dead->release(take(*dead).slot);
+  ReaderHead& head = *ring.reader_words().head;
+
+  // The two copies are written in turn, so that one is whole at any time.
+  const std::uint64_t commits = head.commits.load();
+  EXPECT_EQ(head.progress[commits & 1].cursor.load(), 2U);
+  EXPECT_EQ(head.progress[(commits + 1) & 1].cursor.load(), 1U);
+  head.progress[(commits + 1) & 1].cursor.store(3);
+
+  EXPECT_EQ(take(*ring.resumed_reader()).sequence, 3U);
+  EXPECT_EQ(ring.statistics().delivered, 3U);
+}
+
 TEST(FrameQueueDeath, every_delivery_of_a_poisonous_frame_is_counted) {
   Ring ring{2, 1, FramePolicy::drop_oldest};
   const auto producer = ring.resumed_producer();
