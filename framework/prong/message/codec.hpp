@@ -21,6 +21,7 @@ concept Serializable =
 /// `out` is then as it was.
 template <class T>
 void encode(const T& value, std::vector<std::byte>& out) {
+  static_assert(!std::is_array_v<T>, "decode() cannot return an array: encode a std::string or a std::array.");
   OutputArchive archive{out};
   archive(value);
   archive.finish();

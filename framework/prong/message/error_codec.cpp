@@ -1,6 +1,7 @@
 #include "prong/message/error_codec.hpp"
 
 #include "prong/message/codec.hpp"
+#include "prong/message/detail/printable.hpp"
 
 #include <optional>
 
@@ -37,14 +38,11 @@ constexpr std::size_t most_text = 16 * 1024;
 constexpr std::size_t most_name = 1024;
 static_assert(2 * most_text + 5 * most_name + 256 < max_encoded_error);
 
-// Returns the beginning of `text`, cut between two characters of UTF-8.
+// Returns `text`, or what fits of it and dots.
 std::string cut(const std::string& text, std::size_t most) {
   if (text.size() <= most) return text;
   const std::string_view dots = "...";
-  std::size_t end = most - dots.size();
-  const auto inside_character = [&] { return (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U; };
-  while (end > most - dots.size() - 3 && inside_character()) --end;
-  return text.substr(0, end) + std::string{dots};
+  return std::string{detail::beginning_of(text, most - dots.size())}.append(dots);
 }
 
 }  // namespace

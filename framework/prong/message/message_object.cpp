@@ -1,5 +1,7 @@
 #include "prong/message/message_object.hpp"
 
+#include "prong/message/detail/printable.hpp"
+
 #include <algorithm>
 
 namespace prong {
@@ -13,8 +15,16 @@ constexpr std::size_t argument_memory(std::size_t count) noexcept {
   return count * (sizeof(MessageObject::Argument) + sizeof(void*));
 }
 
-// Returns a key that occurs twice, or null. Sorts where comparing all pairs would take a hostile message for ever.
+// Returns a key that occurs twice, or null. Sorts many keys, for comparing all pairs would take a hostile message for
+// ever.
 const std::string* repeated_key(const std::vector<MessageObject::Argument>& arguments) {
+  constexpr std::size_t few = 8;
+  if (arguments.size() <= few) {
+    for (auto one = arguments.begin(); one != arguments.end(); ++one)
+      if (std::any_of(arguments.begin(), one, [&](const auto& other) { return other.key == one->key; }))
+        return &one->key;
+    return nullptr;
+  }
   std::vector<const std::string*> keys;
   keys.reserve(arguments.size());
   for (const auto& argument : arguments) keys.push_back(&argument.key);
@@ -24,6 +34,11 @@ const std::string* repeated_key(const std::vector<MessageObject::Argument>& argu
   return twice == keys.end() ? nullptr : *twice;
 }
 
+std::string quoted(std::string_view text) {
+  constexpr std::size_t most = 100;
+  return "'" + detail::printable(text, most) + "'";
+}
+
 }  // namespace
 
 MessageObject::MessageObject(std::string command) : command_{std::move(command)} {}
@@ -31,7 +46,7 @@ MessageObject::MessageObject(std::string command) : command_{std::move(command)}
 MessageObject::MessageObject(std::string command, std::initializer_list<Argument> arguments)
     : command_{std::move(command)}, arguments_{arguments} {
   if (const std::string* const key = repeated_key(arguments_))
-    throw_error(Error{Errc::invalid_argument, "'" + command_ + "' is given the argument '" + *key + "' twice"});
+    throw_error(Error{Errc::invalid_argument, quoted(command_) + " is given the argument " + quoted(*key) + " twice"});
 }
 
 const Value* MessageObject::find(std::string_view key) const noexcept {
@@ -67,7 +82,8 @@ void MessageObject::load(InputArchive& archive) {
     Argument& argument = arguments_.emplace_back(std::string{}, Value{});
     archive(argument.key, argument.value);
   }
-  if (const std::string* const key = repeated_key(arguments_)) archive.fail("the argument '" + *key + "' occurs twice");
+  if (const std::string* const key = repeated_key(arguments_))
+    archive.fail("the argument " + quoted(*key) + " occurs twice");
 }
 
 const Value& MessageObject::ArgumentView::value() const {
@@ -80,13 +96,18 @@ std::string MessageObject::ArgumentView::value_or(const char* absent) const {
 }
 
 Error MessageObject::ArgumentView::missing() const {
-  std::string text = "'" + (*message_)() + "' has no argument '" + std::string{key_} + "'";
-  for (const auto& [key, value] : *message_) text += (&key == &message_->begin()->key ? ", only '" : ", '") + key + "'";
+  constexpr std::size_t most_keys = 16;
+  std::string text = quoted((*message_)()) + " has no argument " + quoted(key_);
+  std::size_t listed = 0;
+  for (const auto& [key, value] : *message_) {
+    text += (listed == 0 ? ", only " : ", ") + (listed < most_keys ? quoted(key) : "...");
+    if (++listed > most_keys) break;
+  }
   return Error{Errc::missing_key, std::move(text)};
 }
 
 Error MessageObject::ArgumentView::named(Error error) const {
-  return std::move(error).with_context("argument '" + std::string{key_} + "' of '" + (*message_)() + "'");
+  return std::move(error).with_context("argument " + quoted(key_) + " of " + quoted((*message_)()));
 }
 
 }  // namespace prong

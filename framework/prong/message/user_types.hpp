@@ -18,6 +18,10 @@
 
 namespace cereal {
 class access;
+template <class Base>
+struct base_class;
+template <class Base>
+struct virtual_base_class;
 }  // namespace cereal
 
 namespace prong::serialization {
@@ -51,13 +55,6 @@ concept MemberSave = requires(A& archive, const T& t, Version... version) {
   Access<T>::member_save(archive, t, version...);
 };
 template <class A, class T, class... Version>
-concept MemberLoad = requires(A& archive, T& t, Version... version) {
-  t.load(archive, version...);
-}
-|| requires(A& archive, T& t, Version... version) {
-  Access<T>::member_load(archive, t, version...);
-};
-template <class A, class T, class... Version>
 concept MemberSaveMinimal = requires(const A& archive, const T& t, Version... version) {
   t.save_minimal(archive, version...);
 }
@@ -71,10 +68,6 @@ concept FreeSerialize = requires(A& archive, T& t, Version... version) {
 template <class A, class T, class... Version>
 concept FreeSave = requires(A& archive, const T& t, Version... version) {
   save(archive, t, version...);
-};
-template <class A, class T, class... Version>
-concept FreeLoad = requires(A& archive, T& t, Version... version) {
-  load(archive, t, version...);
 };
 template <class A, class T, class... Version>
 concept FreeSaveMinimal = requires(const A& archive, const T& t, Version... version) {
@@ -143,15 +136,30 @@ inline constexpr Way versioned_way = any_way<T, std::uint32_t>;
 template <class T>
 concept AnyFunctions = Class<T> && !Pointer<T> && (plain_way<T> != Way::none || versioned_way<T> != Way::none);
 
-// ---- Calling them.
+// ---- What users' functions may wrap members in.
 
+template <class>
+inline constexpr bool is_name_value_pair = false;
 template <class T>
-constexpr void explain_choice() {
-  static_assert(plain_way<T> != Way::many && versioned_way<T> != Way::many &&
-                    (plain_way<T> == Way::none || versioned_way<T> == Way::none),
-                "This type has several ways to travel, perhaps an inherited one: keep one, or choose with "
-                "cereal::specialize.");
-}
+inline constexpr bool is_name_value_pair<cereal::NameValuePair<T>> = true;
+template <class>
+inline constexpr bool is_size_tag = false;
+template <class T>
+inline constexpr bool is_size_tag<cereal::SizeTag<T>> = true;
+template <class>
+inline constexpr bool is_binary_data = false;
+template <class T>
+inline constexpr bool is_binary_data<cereal::BinaryData<T>> = true;
+template <class>
+inline constexpr bool is_base_class = false;
+template <class T>
+inline constexpr bool is_base_class<cereal::base_class<T>> = true;
+template <class>
+inline constexpr bool is_virtual_base_class = false;
+template <class T>
+inline constexpr bool is_virtual_base_class<cereal::virtual_base_class<T>> = true;
+
+// ---- Calling them.
 
 template <Way way, class T, class... Version>
 void write_own(OutputArchive& archive, const T& value, Version... version) {
@@ -223,7 +231,6 @@ void read_own(InputArchive& archive, T& value, Version... version) {
 // A version is written with each object, not once for each type as Cereal's archives do: no state is kept for it.
 template <class T>
 void write_with_functions(OutputArchive& archive, const T& value) {
-  explain_choice<T>();
   if constexpr (plain_way<T> != Way::none) {
     write_own<plain_way<T>>(archive, value);
   } else {
@@ -235,7 +242,6 @@ void write_with_functions(OutputArchive& archive, const T& value) {
 
 template <class T>
 void read_with_functions(InputArchive& archive, T& value) {
-  explain_choice<T>();
   if constexpr (plain_way<T> != Way::none) {
     read_own<plain_way<T>>(archive, value);
   } else {

@@ -2,6 +2,7 @@
 
 #include "prong/base/checked.hpp"
 #include "prong/base/contract.hpp"
+#include "prong/message/detail/printable.hpp"
 
 #include <cmath>
 #include <limits>
@@ -28,10 +29,8 @@ enum class Tag : std::uint8_t {
 // What an object that copies share takes on the receiver's heap beside its elements; docs/formats/values.md.
 constexpr std::size_t shared_memory = 96;
 
-std::string range_of(std::size_t size, bool is_signed) {
-  const auto bits = static_cast<unsigned>(size * 8);
-  return (is_signed ? "int" : "uint") + std::to_string(bits);
-}
+// How much of a name from elsewhere an error repeats.
+constexpr std::size_t most_name = 200;
 
 // Returns the double that is `number`, if there is one.
 template <class Integer>
@@ -204,7 +203,7 @@ bool ValueConversions::from_signed(const Value& value, std::int64_t& to, std::si
   const std::int64_t* const found = std::get_if<std::int64_t>(&value.data_);
   const std::int64_t most = INT64_MAX >> (64 - size * 8);
   if (found == nullptr || *found > most || *found < -most - 1) {
-    error = Error{Errc::out_of_range, digits_of(value) + " does not fit an " + range_of(size, true)};
+    error = Error{Errc::out_of_range, digits_of(value) + " does not fit an int" + std::to_string(8 * size)};
     return false;
   }
   to = *found;
@@ -217,14 +216,15 @@ bool ValueConversions::from_unsigned(const Value& value, std::uint64_t& to, std:
   const std::uint64_t number =
       found == nullptr ? std::get<std::uint64_t>(value.data_) : static_cast<std::uint64_t>(*found);
   if ((found != nullptr && *found < 0) || number > UINT64_MAX >> (64 - size * 8)) {
-    error = Error{Errc::out_of_range, digits_of(value) + " does not fit a " + range_of(size, false)};
+    error = Error{Errc::out_of_range, digits_of(value) + " does not fit a uint" + std::to_string(8 * size)};
     return false;
   }
   to = number;
   return true;
 }
 
-bool ValueConversions::from_floating(const Value& value, double& to, bool is_float, Error& error) {
+bool ValueConversions::from_floating(const Value& value, double& to, std::size_t size, Error& error) {
+  const bool is_float = size == sizeof(float);
   if (const double* const found = std::get_if<double>(&value.data_)) {
     // Rounding is what a float is for; turning a number into an infinity is not.
     if (is_float && std::isfinite(*found) && !std::isfinite(static_cast<float>(*found))) {
@@ -260,8 +260,8 @@ std::string ValueConversions::digits_of(const Value& value) {
 }
 
 bool ValueConversions::refuse(const Value& value, std::string_view wanted, Error& error) {
-  error =
-      Error{Errc::wrong_type, std::string{wanted} + " is wanted and " + std::string{value.kind_name()} + " is found"};
+  error = Error{Errc::wrong_type,
+                std::string{wanted} + " is wanted and " + printable(value.kind_name(), most_name) + " is found"};
   return false;
 }
 
@@ -277,7 +277,7 @@ bool ValueConversions::in_element(std::size_t index, Error& error) {
 }
 
 bool ValueConversions::in_key(const std::string& key, Error& error) {
-  error = std::move(error).with_context("key '" + key + "'");
+  error = std::move(error).with_context("key '" + printable(key, most_name) + "'");
   return false;
 }
 

@@ -122,11 +122,16 @@ struct ValueConversions {
     } else if constexpr (std::floating_point<T>) {
       static_assert(!std::same_as<T, long double>, "A long double does not travel. Take a double.");
       double number = 0;
-      if (!from_floating(value, number, std::same_as<T, float>, error)) return false;
+      if (!from_floating(value, number, sizeof(T), error)) return false;
       to = static_cast<T>(number);
       return true;
     } else if constexpr (serialization::OwnFunctions<T>) {
       return from_user(value, to, error);
+    } else if constexpr (Text<T> && serialization::Block<T>) {
+      std::string text;
+      if (!from_simple(value, text, error)) return false;
+      to.assign(text.data(), text.size());
+      return true;
     } else if constexpr (ByteBlock<T> || TextMap<T> || ListLike<T> || serialization::Optional<T> || TupleLike<T>) {
       // What of() made opens as what it was, though its type has a form of its own.
       if (value.kind() == Value::Kind::user && value.kind_name() == name_of_type<T>())
@@ -206,7 +211,7 @@ struct ValueConversions {
     for (const auto& [key, item] : *map) {
       typename T::mapped_type mapped{};
       if (!from_value(item, mapped, error)) return in_key(key, error);
-      to.emplace(key, std::move(mapped));
+      to.emplace(typename T::key_type{std::string_view{key}}, std::move(mapped));
     }
     return true;
   }
@@ -217,7 +222,7 @@ struct ValueConversions {
     if (bytes == nullptr) return false;
     Result<T> decoded = decode<T>(*bytes);
     if (!decoded) {
-      error = std::move(decoded).error();
+      error = std::move(decoded).error().with_context(name_of_type<T>());
       return false;
     }
     to = std::move(*decoded);
@@ -234,7 +239,7 @@ struct ValueConversions {
   // `size` is that of the wanted type, in bytes.
   static bool from_signed(const Value& value, std::int64_t& to, std::size_t size, Error& error);
   static bool from_unsigned(const Value& value, std::uint64_t& to, std::size_t size, Error& error);
-  static bool from_floating(const Value& value, double& to, bool is_float, Error& error);
+  static bool from_floating(const Value& value, double& to, std::size_t size, Error& error);
   static const std::vector<std::byte>* user_bytes(const Value& value, const std::string& type, Error& error);
   // Returns the digits of an integer. Requires: its kind is integer.
   static std::string digits_of(const Value& value);

@@ -1,3 +1,4 @@
+#include "prong/message/detail/printable.hpp"
 #include "prong/message/message_object.hpp"
 #include "prong/message/value.hpp"
 
@@ -24,20 +25,20 @@ class Printer {
       case Value::Kind::map: print_map(*value.if_map()); return;
       case Value::Kind::frame: print_frame(value.as<FrameHandle>()); return;
       case Value::Kind::user:
-        text_ += value.kind_name();
+        print_text(value.kind_name());
         text_ += "{...}";
         return;
     }
   }
   void print(const MessageObject& message) {
-    text_ += message();
+    print_text(message());
     text_ += '(';
     bool first = true;
     for (const auto& [key, value] : message) {
       if (!first) text_ += ", ";
       first = false;
       if (full()) break;
-      text_ += key;
+      print_text(key);
       text_ += '=';
       print(value);
     }
@@ -64,27 +65,11 @@ class Printer {
     // A double looks like one: 3.0, not 3.
     if (std::isfinite(number) && shortest.find_first_of(".e") == std::string_view::npos) text_ += ".0";
   }
-  void print_quoted(std::string_view string) {
+  void print_text(std::string_view text) { text_ += detail::printable(text, most_characters); }
+  void print_quoted(std::string_view text) {
     text_ += '"';
-    for (const char character : string.substr(0, most_characters)) print_character(character);
-    if (string.size() > most_characters) text_ += "...";
+    print_text(text);
     text_ += '"';
-  }
-  void print_character(char character) {
-    const auto byte = static_cast<unsigned char>(character);
-    if (character == '"' || character == '\\') {
-      text_ += '\\';
-      text_ += character;
-    } else if (character == '\n') {
-      text_ += "\\n";
-    } else if (byte < 0x20 || byte == 0x7f) {
-      constexpr const char* hex = "0123456789abcdef";
-      text_ += "\\x";
-      text_ += hex[byte / 16];
-      text_ += hex[byte % 16];
-    } else {
-      text_ += character;  // UTF-8 passes
-    }
   }
   void print_list(const Value::List& list) {
     text_ += '[';

@@ -122,6 +122,21 @@ TEST(MessageObject, is_printed_for_people) {
   EXPECT_EQ(stream.str(), "stop()");
 }
 
+TEST(MessageObject, repeats_names_from_elsewhere_shortened_and_without_control_characters) {
+  const std::string hostile = "\x1b[2J" + std::string(100'000, 'x');
+  MessageObject msg{hostile};
+  for (int i = 0; i < 30; ++i) msg.set(hostile + std::to_string(i), "text");
+
+  const Error missing = msg[hostile].get<int>().error();
+  const Error wrong = msg[hostile + "7"].get<int>().error();
+
+  for (const std::string& text : {missing.message(), wrong.message(), to_string(msg)}) {
+    EXPECT_LT(text.size(), 4000U);
+    EXPECT_EQ(text.find('\x1b'), std::string::npos);
+    EXPECT_NE(text.find("\\x1b[2J"), std::string::npos);
+  }
+}
+
 TEST(MessageObject, is_equal_by_command_and_arguments_in_order) {
   const MessageObject msg{"cmd", {{"a", 1}, {"b", 2}}};
 
@@ -168,6 +183,18 @@ TEST(MessageObject, refuses_bytes_with_an_argument_twice) {
   ASSERT_FALSE(message);
   EXPECT_EQ(message.error().code(), Errc::malformed);
   EXPECT_NE(message.error().message().find("'x' occurs twice"), std::string::npos);
+}
+
+TEST(MessageObject, refuses_an_argument_twice_among_many) {
+  std::vector<std::byte> bytes;
+  MessageObject message{"go"};
+  for (char key = 'a'; key <= 'z'; ++key) message.set(std::string{key}, true);
+  encode(message, bytes);
+  ASSERT_TRUE(decode<MessageObject>(bytes));
+  for (auto& byte : bytes)
+    if (byte == std::byte{'y'}) byte = std::byte{'c'};
+
+  EXPECT_EQ(decode<MessageObject>(bytes).error().code(), Errc::malformed);
 }
 
 TEST(MessageObject, travels_as_a_value_inside_another) {

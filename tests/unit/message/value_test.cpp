@@ -10,6 +10,7 @@
 #include <cmath>
 #include <limits>
 #include <memory>
+#include <memory_resource>
 #include <sstream>
 #include <unordered_map>
 
@@ -117,6 +118,8 @@ TEST(Value, gives_back_what_it_was_made_of) {
   expect_round_trip(std::unordered_map<std::string, int>{{"a", 1}});
   expect_round_trip(std::optional<int>{});
   expect_round_trip(std::optional<std::string>{"x"});
+  expect_round_trip(std::pmr::string{"x"});
+  expect_round_trip(std::map<std::pmr::string, int>{{"a", 1}});
   expect_round_trip(FrameHandle{1, 2, 3, 4});
   expect_round_trip(Box{1, 2, "b"});
   expect_round_trip(std::vector<Box>{{1, 2, "b"}, {}});
@@ -204,7 +207,10 @@ TEST(Value, reports_a_user_type_whose_bytes_do_not_decode) {
   std::vector<std::byte> wire;
   encode(std::tuple{std::uint8_t{10}, std::string{"prong::Box"}, std::string{"xy"}}, wire);
 
-  EXPECT_EQ(error_of<Box>(decode<Value>(wire).value()).code(), Errc::malformed);
+  const Error error = error_of<Box>(decode<Value>(wire).value());
+
+  EXPECT_EQ(error.code(), Errc::malformed);
+  EXPECT_TRUE(error.message().starts_with("prong::Box: ")) << error.message();
 }
 
 TEST(Value, is_equal_by_kind_and_content) {
@@ -271,6 +277,16 @@ TEST(Value, is_shortened_when_printed) {
   Value tree = 1;
   for (int i = 0; i < 4; ++i) tree = Value::List(20, tree);
   EXPECT_LT(to_string(tree).size(), 4000U);
+}
+
+TEST(Value, repeats_names_from_elsewhere_shortened_and_without_control_characters) {
+  std::vector<std::byte> wire;
+  encode(std::tuple{std::uint8_t{10}, "\x1b[2J" + std::string(1'000'000, 'x'), std::string{}}, wire);
+  const Value value = decode<Value>(wire).value();
+
+  EXPECT_LT(error_of<int>(value).message().size(), 400U);
+  EXPECT_NE(error_of<int>(value).message().find("\\x1b[2J"), std::string::npos);
+  EXPECT_LT(to_string(value).size(), 400U);
 }
 
 TEST(Value, round_trips_random_trees) {
