@@ -22,6 +22,7 @@ namespace prong {
 /// Thread safety: one thread at a time.
 /// If the peer dies: every published frame can still be read.
 /// After fork: fails with wrong_process; the child's copy gives nothing back.
+/// Requires: not used when moved-from.
 class FrameConsumer {
  public:
   FrameConsumer(FrameConsumer&&) noexcept = default;

@@ -20,12 +20,13 @@ namespace prong {
 /// If the peer dies: what a dead reader has not read or not given back stays where it is, until its successor has taken
 /// its end; policy `block` then waits for it.
 /// After fork: fails with wrong_process; the child's copy gives nothing back.
+/// Requires: not used when moved-from.
 class FrameProducer {
  public:
   FrameProducer(FrameProducer&&) noexcept = default;
   FrameProducer& operator=(FrameProducer&&) noexcept = default;
 
-  /// Returns a slot to fill, waiting for one if the policy or the readers do not let one go.
+  /// Returns a slot to fill. Waits for one while readers hold all, or, under FramePolicy::block, have not read them.
   ///
   /// Blocks: until the deadline; counted in the statistics.
   /// Fails with: no_free_slot if there is none and the deadline had passed before, deadline_exceeded, wrong_process,
@@ -41,8 +42,8 @@ class FrameProducer {
 
   /// Returns how many frames were published, by this and by earlier producers: the sequence of the last.
   [[nodiscard]] std::uint64_t published() const noexcept;
-  /// Returns what is known about the last frame published, or nothing if there is none. It survives any death of a
-  /// producer: a restarted one finds out here how far its predecessor came.
+  /// Returns what was said about the last frame published, or nothing if there is none. It survives any death of a
+  /// producer: a restarted one finds out here how far its predecessor came. It is not checked again.
   [[nodiscard]] std::optional<FrameMeta> last_published() const noexcept;
 
  private:

@@ -431,6 +431,7 @@ TEST(FrameQueueDeath, half_published_frame_is_not_seen_and_its_sequence_is_used_
   const auto successor = ring.resumed_producer();
 
   EXPECT_EQ(ring.stream().slots[*slot].offered.load(), 0U);
+  EXPECT_EQ(ring.stream().slots[*slot].filled.load(), 0U);
   EXPECT_EQ(take(*reader).sequence, 1U);
   EXPECT_EQ(take(*reader).sequence, nothing);
   ASSERT_TRUE(put(*successor) && put(*successor));

@@ -27,7 +27,7 @@ Result<void> QueueProducer::resume() {
     SlotWords& words = stream_.slots[slot];
     const std::uint64_t sequence = words.offered.load(std::memory_order_relaxed);
     slots_[slot].sequence = sequence;
-    if (sequence > published_) {
+    if (std::max(sequence, words.filled.load(std::memory_order_relaxed)) > published_) {
       // The predecessor died in publish(), before the step that counts.
       words.offered.store(0, std::memory_order_seq_cst);
       words.filled.store(0, std::memory_order_seq_cst);
@@ -119,7 +119,7 @@ void QueueProducer::publish(std::uint32_t slot, FrameMeta& meta) noexcept {
   store_meta(stream_.head->last[sequence & 1], meta);
   words.generation.store(words.generation.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   stream_.log_entry(sequence).store(log_word(sequence, slot), std::memory_order_release);
-  // SYNC POINT with filled load in find_frame: the metadata and the pixels are whole.
+  // SYNC POINT with filled load in FramePool::resolve: the metadata and the pixels are whole.
   words.filled.store(sequence, std::memory_order_release);
   words.offered.store(sequence, std::memory_order_release);
   // SYNC POINT with head load in QueueReader::try_claim, has_news, at_end
@@ -207,7 +207,7 @@ Result<std::optional<Claim>> QueueReader::try_claim() {
         commit();
         return fail(Errc::bad_message, "the producer published a frame in an impossible slot");
       }
-      if (protect(slot, wanted, 1)) return std::optional{Claim{.sequence = wanted, .slot = slot, .delivery = 1}};
+      if (protect(slot, wanted)) return std::optional{Claim{.sequence = wanted, .slot = slot, .delivery = 1}};
     }
     cursor_ = wanted;
   }
@@ -221,10 +221,10 @@ std::uint64_t QueueReader::next_wanted(std::uint64_t published) const noexcept {
   return std::max(cursor_ + 1, published < known ? 1 : published - known + 1);
 }
 
-bool QueueReader::protect(std::uint32_t slot, std::uint64_t sequence, std::uint32_t delivery) noexcept {
+bool QueueReader::protect(std::uint32_t slot, std::uint64_t sequence) noexcept {
   // SYNC POINT with claims load in QueueProducer::is_claimed, and with offered store in QueueProducer::take_back:
   // either the producer sees the claim, or that the frame is gone is seen here.
-  words_.claims[slot].store(claim_word(sequence, delivery), std::memory_order_seq_cst);
+  words_.claims[slot].store(claim_word(sequence, 1), std::memory_order_seq_cst);
   if (stream_.slots[slot].offered.load(std::memory_order_seq_cst) == sequence) return true;
   words_.claims[slot].store(0, std::memory_order_seq_cst);
   return false;

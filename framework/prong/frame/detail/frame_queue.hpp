@@ -115,7 +115,7 @@ class QueueReader {
 
  private:
   [[nodiscard]] std::uint64_t next_wanted(std::uint64_t published) const noexcept;
-  [[nodiscard]] bool protect(std::uint32_t slot, std::uint64_t sequence, std::uint32_t delivery) noexcept;
+  [[nodiscard]] bool protect(std::uint32_t slot, std::uint64_t sequence) noexcept;
   void commit() noexcept;
 
   const StreamWords<false> stream_;

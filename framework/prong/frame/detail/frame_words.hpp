@@ -96,6 +96,12 @@ constexpr std::uint32_t claim_delivery(std::uint64_t word) noexcept {
   return static_cast<std::uint32_t>(word >> 1) & max_delivery;
 }
 
+// Fresh memory of zeros is valid: lock-free atomics have no state but their value.
+template <class T>
+[[nodiscard]] T* words_at(std::byte* where) noexcept {
+  return std::launder(reinterpret_cast<T*>(where));
+}
+
 /// The producer's words, as its own process maps them or, with `writable` false, as the others do.
 template <bool writable>
 struct StreamWords {
@@ -108,15 +114,11 @@ struct StreamWords {
 
   /// Requires: `memory` has stream_size(slots) bytes, aligned to 128, of zeros or of such words.
   static StreamWords at(std::byte* memory, std::size_t slots) noexcept {
-    // Fresh memory of zeros is valid: lock-free atomics have no state but their value.
-    const auto place = [](std::byte* where, auto* type) {
-      return std::launder(reinterpret_cast<decltype(type)>(where));
-    };
-    StreamWords words;
-    words.head = place(memory, static_cast<Shared<StreamHead>*>(nullptr));
     std::byte* const table = memory + sizeof(StreamHead);
-    words.slots = {place(table, static_cast<Shared<SlotWords>*>(nullptr)), slots};
-    words.log = {place(table + slots * sizeof(SlotWords), static_cast<Shared<Word>*>(nullptr)), log_size(slots)};
+    StreamWords words;
+    words.head = words_at<Shared<StreamHead>>(memory);
+    words.slots = {words_at<Shared<SlotWords>>(table), slots};
+    words.log = {words_at<Shared<Word>>(table + slots * sizeof(SlotWords)), log_size(slots)};
     return words;
   }
 
@@ -137,8 +139,8 @@ struct ReaderWords {
   /// Requires: as StreamWords::at, with reader_size(slots).
   static ReaderWords at(std::byte* memory, std::size_t slots) noexcept {
     ReaderWords words;
-    words.head = std::launder(reinterpret_cast<Shared<ReaderHead>*>(memory));
-    words.claims = {std::launder(reinterpret_cast<Shared<Word>*>(memory + sizeof(ReaderHead))), slots};
+    words.head = words_at<Shared<ReaderHead>>(memory);
+    words.claims = {words_at<Shared<Word>>(memory + sizeof(ReaderHead)), slots};
     return words;
   }
 };

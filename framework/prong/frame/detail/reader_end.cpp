@@ -91,8 +91,7 @@ int ReaderEnd::watch() noexcept {
   return sleeper_.descriptor();
 }
 
-// A bell that somebody polls must be readable exactly while there are news, in every moment that the caller has
-// control.
+// A bell that somebody polls must be readable while there are news, whenever the caller has control, and else silent.
 void ReaderEnd::settle_bell() noexcept {
   if (!is_watched_) {
     sleeper_.withdraw();
