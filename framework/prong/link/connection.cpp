@@ -6,6 +6,7 @@ namespace prong::link {
 namespace {
 
 using transport::Lane;
+using transport::Port;
 using transport::Push;
 
 std::chrono::steady_clock::time_point time_point(Deadline deadline) {
@@ -18,7 +19,7 @@ Connection::Connection(transport::Port port, Trust peer, std::size_t max_message
     : port_{std::move(port)}, peer_{peer}, max_message_{max_message} {}
 
 Result<void> Connection::send(Lane lane, MessageHeader header, Bytes payload, WhenFull when_full, Deadline deadline,
-                              const SpaceWait& wait) {
+                              const SpaceWait& wait, std::uint64_t epoch) {
   if (payload.size() > max_message_)
     return fail(Errc::too_large, "a message of " + std::to_string(payload.size()) + " bytes; the limit is " +
                                      std::to_string(max_message_));
@@ -33,11 +34,34 @@ Result<void> Connection::send(Lane lane, MessageHeader header, Bytes payload, Wh
     else if (!lock.try_lock_until(time_point(deadline)))
       return fail(Errc::deadline_exceeded, "other messages were being sent until the deadline");
   }
+  // What was meant for a peer that is gone by now is not for its successor.
+  if (epoch != epoch_.load(std::memory_order_relaxed)) return fail(Errc::closed, "the peer was replaced meanwhile");
   own.sender.store(std::this_thread::get_id(), std::memory_order_relaxed);
   auto sent = send_locked(lane, header, payload, when_full, deadline, wait);
   own.sender.store({}, std::memory_order_relaxed);
   if (sent && lane == Lane::data) data_position_.store(port_.sent(Lane::data), std::memory_order_release);
   return sent;
+}
+
+Result<Connection::SendersLock> Connection::lock_senders(Deadline deadline) {
+  SendersLock lock{{lanes_[0].mutex, std::defer_lock}, {lanes_[1].mutex, std::defer_lock}};
+  for (auto* const lane : {&lock.data, &lock.control}) {
+    if (deadline.is_never())
+      lane->lock();
+    else if (!lane->try_lock_until(time_point(deadline)))
+      return fail(Errc::deadline_exceeded, "messages were being sent until the deadline");
+  }
+  return lock;
+}
+
+void Connection::replace_port(const SendersLock&, Port port) noexcept {
+  const std::lock_guard space{space_mutex_};
+  port_ = std::move(port);
+  data_position_.store(0, std::memory_order_release);
+  unfinished_ = false;
+  assembling_ = false;
+  assembly_ = {};
+  epoch_.fetch_add(1, std::memory_order_release);
 }
 
 Result<void> Connection::send_locked(Lane lane, MessageHeader header, Bytes payload, WhenFull when_full,

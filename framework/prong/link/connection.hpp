@@ -44,9 +44,11 @@ class Connection {
   ///
   /// A message larger than a record goes in fragments and may block for space in between even when `when_full` is
   /// reject, but never past the deadline; one that cannot be finished is withdrawn and never handled.
-  /// Fails with: overloaded, deadline_exceeded, too_large, bad_message, and what `wait` fails with.
+  /// `epoch` is epoch() as it was when the caller last saw the link open.
+  /// Fails with: overloaded, deadline_exceeded, too_large, bad_message, closed if the port was replaced since, and what
+  /// `wait` fails with.
   [[nodiscard]] Result<void> send(transport::Lane lane, MessageHeader header, Bytes payload, WhenFull when_full,
-                                  Deadline deadline, const SpaceWait& wait);
+                                  Deadline deadline, const SpaceWait& wait, std::uint64_t epoch = 0);
 
   /// Calls `handler` for the messages that have arrived, control lane first, at most `limit` of them and until it
   /// returns false, and returns how many there were. The payload is valid during the call.
@@ -58,6 +60,19 @@ class Connection {
   /// Returns how many bytes of the data lane were sent so far, as the peer counts received ones.
   /// Only whole messages count. Blocks: never.
   [[nodiscard]] std::uint64_t data_position() const noexcept { return data_position_.load(std::memory_order_acquire); }
+
+  /// While it lives, nobody sends.
+  struct SendersLock {
+    std::unique_lock<std::timed_mutex> data;
+    std::unique_lock<std::timed_mutex> control;
+  };
+  /// Waits until all senders have left. Fails with: deadline_exceeded.
+  [[nodiscard]] Result<SendersLock> lock_senders(Deadline deadline);
+  /// Goes on over another port, as if new: the peer at the other end of the present one is gone.
+  /// Requires: `lock` is this connection's, and nothing receives meanwhile.
+  void replace_port(const SendersLock& lock, transport::Port port) noexcept;
+  /// Returns how often the port was replaced. Thread safety: any thread.
+  [[nodiscard]] std::uint64_t epoch() const noexcept { return epoch_.load(std::memory_order_acquire); }
 
   /// Announces that the caller is about to wait for room of any kind; each call is a new announcement, and the bell is
   /// rung once for it. Thread safety: any thread.
@@ -83,6 +98,7 @@ class Connection {
   };
   SendLane lanes_[2];  // control never waits behind data
   std::atomic<std::uint64_t> data_position_{0};
+  std::atomic<std::uint64_t> epoch_{0};
   std::mutex space_mutex_;
   int space_waiters_ = 0;
   bool unfinished_ = false;         // fragments of a message were sent whose rest will never come

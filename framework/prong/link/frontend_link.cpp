@@ -90,11 +90,17 @@ FrontendLink::~FrontendLink() {
 // --- Sending -------------------------------------------------------------------------------------------------------
 
 Result<void> FrontendLink::send(MessageHeader header, Bytes payload, Deadline deadline) {
-  if (auto why = closed()) return *std::move(why);
+  return send_in(connection_.epoch(), header, payload, deadline);
+}
+
+Result<void> FrontendLink::send_in(std::uint64_t epoch, MessageHeader header, Bytes payload, Deadline deadline) {
+  if (is_closed_.load(std::memory_order_acquire)) return last_end();
   header.deadline = deadline.nanoseconds();
-  auto sent = connection_.send(Lane::data, header, payload, options_.when_full, deadline,
-                               [this](const auto& ready, Deadline until) { return wait_for_space(ready, until); });
+  auto sent = connection_.send(
+      Lane::data, header, payload, options_.when_full, deadline,
+      [this](const auto& ready, Deadline until) { return wait_for_space(ready, until); }, epoch);
   if (!sent) {
+    if (sent.error().code() == Errc::closed) return last_end();
     if (sent.error().code() == Errc::bad_message) life_.peer_is_bad(sent.error());
     return sent;
   }
@@ -103,19 +109,23 @@ Result<void> FrontendLink::send(MessageHeader header, Bytes payload, Deadline de
 }
 
 Result<void> FrontendLink::send_control(MessageHeader header) {
-  if (auto why = closed()) return *std::move(why);
-  return connection_.send(Lane::control, header, {}, WhenFull::reject, Deadline::never(), {});
+  const std::uint64_t epoch = connection_.epoch();
+  if (is_closed_.load(std::memory_order_acquire)) return last_end();
+  auto sent = connection_.send(Lane::control, header, {}, WhenFull::reject, Deadline::never(), {}, epoch);
+  if (!sent && sent.error().code() == Errc::closed) return last_end();
+  return sent;
 }
 
 ReplyReference FrontendLink::request(MessageHeader header, Bytes payload, Deadline deadline) {
   ReplyReference reply = make_remote_reply(*this, deadline);
+  const std::uint64_t epoch = connection_.epoch();
   header.request = replies_.add(reply);
   // SYNC POINT with is_closed_ store in close: either close() finds the request, or we find the link closed.
   if (is_closed_.load(std::memory_order_seq_cst)) {
-    if (const ReplyReference own = replies_.take(header.request)) own->fail(*closed());
+    if (const ReplyReference own = replies_.take(header.request)) own->fail(last_end());
     return reply;
   }
-  if (auto sent = send(header, payload, deadline); !sent) {
+  if (auto sent = send_in(epoch, header, payload, deadline); !sent) {
     if (const ReplyReference own = replies_.take(header.request)) own->fail(std::move(sent).error());
   } else if (loop_.load(std::memory_order_acquire) != nullptr && !deadline.is_never()) {
     arm_expiry(deadline);
@@ -126,7 +136,7 @@ ReplyReference FrontendLink::request(MessageHeader header, Bytes payload, Deadli
 Result<void> FrontendLink::wait_for_space(const std::function<bool()>& ready, Deadline deadline) {
   if (!started_.load(std::memory_order_acquire)) return fail(Errc::overloaded, "nobody takes messages before start()");
   if (wait_core(ready, deadline, -1)) return {};
-  if (auto why = closed()) return *std::move(why);
+  if (is_closed_.load(std::memory_order_acquire)) return last_end();
   return fail(Errc::deadline_exceeded, "no room until the deadline");
 }
 
@@ -137,44 +147,64 @@ void FrontendLink::drive(ReplyState& state, Deadline deadline) {
     state.fail(Error{Errc::not_started, "process '" + name_ + "' has not been started: nobody will answer"});
     return;
   }
+  const std::uint64_t closings = closings_.load(std::memory_order_acquire);
   wait_core([&] { return state.ready(); }, deadline, -1);
+  // Between the moment when the link is closed and the last pending reply's end, close() does nothing that waits.
+  while (!state.ready() && has_closed_since(closings)) std::this_thread::yield();
 }
 
-bool FrontendLink::wait_until(const std::function<bool()>& done, Deadline deadline) {
-  return wait_core(done, deadline, -1);
+Result<void> FrontendLink::wait_until(const std::function<bool()>& done, Deadline deadline) {
+  const std::uint64_t closings = closings_.load(std::memory_order_acquire);
+  if (wait_core(done, deadline, -1)) return {};
+  if (has_closed_since(closings)) return last_end();
+  return fail(Errc::deadline_exceeded, "process '" + name_ + "' took too long");
 }
 
 Result<void> FrontendLink::wait_readable(int descriptor, Deadline deadline) {
+  const std::uint64_t closings = closings_.load(std::memory_order_acquire);
   if (wait_core([&] { return os::readable(descriptor); }, deadline, descriptor)) return {};
-  if (auto why = closed()) return *std::move(why);
+  if (has_closed_since(closings)) return last_end();
   return fail(Errc::deadline_exceeded, "process '" + name_ + "' did not answer in time");
 }
 
 Result<void> FrontendLink::wait_closed(Deadline deadline) {
+  const std::uint64_t closings = closings_.load(std::memory_order_acquire);
   wait_core([] { return false; }, deadline, -1);
-  if (is_closed_.load(std::memory_order_acquire)) return {};
+  if (has_closed_since(closings)) return {};
   return fail(Errc::deadline_exceeded, "process '" + name_ + "' has not ended in time");
+}
+
+bool FrontendLink::has_closed_since(std::uint64_t closings) const noexcept {
+  return is_closed_.load(std::memory_order_acquire) || closings_.load(std::memory_order_acquire) != closings;
+}
+
+bool FrontendLink::is_over(const Wait& wait) const noexcept {
+  return has_closed_since(wait.closings);
 }
 
 Result<std::vector<std::byte>> FrontendLink::receive(Box box, Deadline deadline) {
   const auto number = static_cast<std::size_t>(box);
-  Inbox& inbox = boxes_[number];
-  auto payload = inbox.pop();
-  if (!payload) {
+  const std::uint64_t closings = closings_.load(std::memory_order_acquire);
+  auto message = take_message(number);
+  if (!message) {
     // The edge that made the descriptor readable has been seen now.
     if (const int box_epoll = box_descriptor_.load(std::memory_order_acquire); box_epoll >= 0)
       epoll_finds_death(box_epoll, Deadline::now());
-    wait_core([&] { return !inbox.empty(); }, deadline, -1);
-    payload = inbox.pop();
+    wait_core([&] { return !boxes_[number].empty(); }, deadline, -1);
+    message = take_message(number);
   }
-  if (payload) {
-    const std::lock_guard lock{consumed_mutex_};
-    consumed_[number] += Inbox::cost(payload->size());
-    connection_.port().publish_progress(number, consumed_[number]);
-    return *std::move(payload);
-  }
-  if (auto why = closed()) return *std::move(why);
+  if (message) return *std::move(message);
+  if (has_closed_since(closings)) return last_end();
   return fail(Errc::deadline_exceeded, "process '" + name_ + "' has sent no message");
+}
+
+std::optional<std::vector<std::byte>> FrontendLink::take_message(std::size_t box) {
+  const std::lock_guard lock{consumed_mutex_};
+  auto message = boxes_[box].pop();
+  if (!message) return std::nullopt;
+  consumed_[box] += message->cost;
+  if (message->cost > 0) connection_.port().publish_progress(box, consumed_[box]);
+  return std::move(message->payload);
 }
 
 Result<int> FrontendLink::box_descriptor() {
@@ -184,8 +214,8 @@ Result<int> FrontendLink::box_descriptor() {
     PRONG_TRY_ASSIGN(box_event_, os::EventFd::create());
     PRONG_TRY_ASSIGN(os::UniqueFd epoll, make_epoll(connection_.port().descriptor()));
     PRONG_TRY(add_to_epoll(epoll.get(), box_event_->descriptor(), EPOLLIN, bell_event));
-    if (life_.death_descriptor() >= 0)
-      PRONG_TRY(add_to_epoll(epoll.get(), life_.death_descriptor(), EPOLLIN, death_event));
+    if (const int death = death_descriptor_.load(std::memory_order_acquire); death >= 0)
+      PRONG_TRY(add_to_epoll(epoll.get(), death, EPOLLIN, death_event));
     boxes_[0].signal(*box_event_);
     box_epoll_ = std::move(epoll);
     box_descriptor_.store(box_epoll_.get(), std::memory_order_release);
@@ -196,11 +226,12 @@ Result<int> FrontendLink::box_descriptor() {
 }
 
 bool FrontendLink::wait_core(const std::function<bool()>& done, Deadline deadline, int extra) {
+  const Wait wait{done, deadline, extra, closings_.load(std::memory_order_acquire)};
   while (!done()) {
-    if (is_closed_.load(std::memory_order_acquire)) break;
+    if (is_over(wait)) break;
     if (take_role()) {
       const bool nested = role_depth_++ > 0;
-      read_until(done, deadline, extra);
+      read_until(wait);
       --role_depth_;
       if (nested) return done();
       leave_role();
@@ -208,9 +239,9 @@ bool FrontendLink::wait_core(const std::function<bool()>& done, Deadline deadlin
       continue;
     }
     if (extra >= 0)
-      poll_beside_reader(done, deadline, extra);
+      poll_beside_reader(wait);
     else
-      sleep_beside_reader(done, deadline);
+      sleep_beside_reader(wait);
     if (deadline.has_passed()) break;
   }
   // Whoever was chosen to read next and does not need to hands the choice on.
@@ -218,29 +249,30 @@ bool FrontendLink::wait_core(const std::function<bool()>& done, Deadline deadlin
   return done();
 }
 
-void FrontendLink::sleep_beside_reader(const std::function<bool()>& done, Deadline deadline) {
+void FrontendLink::sleep_beside_reader(const Wait& wait) {
   std::unique_lock lock{role_mutex_};
-  Sleeper self{&done, {}, false, nullptr};
+  Sleeper self{&wait.done, {}, false, nullptr};
   const auto place = sleepers_.insert(sleepers_.end(), &self);
   sleeper_count_.fetch_add(1, std::memory_order_seq_cst);
   std::atomic_thread_fence(std::memory_order_seq_cst);
-  const auto wake = [&] { return self.promoted || !role_taken_ || closed_ || done(); };
-  if (deadline.is_never())
+  const auto wake = [&] { return self.promoted || !role_taken_ || is_over(wait) || wait.done(); };
+  if (wait.deadline.is_never())
     self.wake.wait(lock, wake);
   else
-    self.wake.wait_until(lock, Deadline::Clock::time_point{std::chrono::nanoseconds{deadline.nanoseconds()}}, wake);
+    self.wake.wait_until(lock, Deadline::Clock::time_point{std::chrono::nanoseconds{wait.deadline.nanoseconds()}},
+                         wake);
   sleepers_.erase(place);
   sleeper_count_.fetch_sub(1, std::memory_order_relaxed);
 }
 
 // As above, for one that also waits for a descriptor: it sleeps in poll(2), on a bell of its own beside it.
-void FrontendLink::poll_beside_reader(const std::function<bool()>& done, Deadline deadline, int extra) {
+void FrontendLink::poll_beside_reader(const Wait& wait) {
   const auto bell = os::EventFd::create();
-  Sleeper self{&done, {}, false, bell ? &*bell : nullptr};
+  Sleeper self{&wait.done, {}, false, bell ? &*bell : nullptr};
   std::list<Sleeper*>::iterator place;
   {
     const std::lock_guard lock{role_mutex_};
-    if (!role_taken_ || closed_) return;
+    if (!role_taken_ || is_over(wait)) return;
     if (bell) {
       place = sleepers_.insert(sleepers_.end(), &self);
       sleeper_count_.fetch_add(1, std::memory_order_seq_cst);
@@ -248,17 +280,20 @@ void FrontendLink::poll_beside_reader(const std::function<bool()>& done, Deadlin
   }
   std::atomic_thread_fence(std::memory_order_seq_cst);
   // Without a bell, because descriptors ran out, the death still ends the wait; only the role is not taken over.
-  pollfd entries[] = {
-      {extra, POLLIN, 0}, {life_.death_descriptor(), POLLIN, 0}, {bell ? bell->descriptor() : -1, POLLIN, 0}};
-  if (!done()) static_cast<void>(os::poll(entries, deadline));
+  pollfd entries[] = {{wait.extra, POLLIN, 0},
+                      {death_descriptor_.load(std::memory_order_acquire), POLLIN, 0},
+                      {bell ? bell->descriptor() : -1, POLLIN, 0}};
+  if (!wait.done()) static_cast<void>(os::poll(entries, wait.deadline));
   if (bell) {
     const std::lock_guard lock{role_mutex_};
     sleepers_.erase(place);
     sleeper_count_.fetch_sub(1, std::memory_order_relaxed);
   }
   // A reader that has not noticed the death yet is about to: give it its turn instead of asking again at once.
-  if (entries[1].revents != 0 && !os::readable(extra))
-    sleep_beside_reader(done, Deadline::earlier(deadline, Deadline::after(std::chrono::milliseconds{1})));
+  if (entries[1].revents != 0 && !os::readable(wait.extra)) {
+    const Deadline soon = Deadline::earlier(wait.deadline, Deadline::after(std::chrono::milliseconds{1}));
+    sleep_beside_reader({wait.done, soon, -1, wait.closings});
+  }
 }
 
 void FrontendLink::promote_one() {
@@ -293,18 +328,18 @@ void FrontendLink::leave_role() {
   promote_one();
 }
 
-void FrontendLink::read_until(const std::function<bool()>& done, Deadline deadline, int extra) {
+void FrontendLink::read_until(const Wait& wait) {
   for (;;) {
     const bool received = receive_batch();
-    if (done() || is_closed_.load(std::memory_order_acquire)) return;
+    if (wait.done() || is_over(wait)) return;
     if (role_depth_ == 1 && role_wanted_.load(std::memory_order_acquire)) return;
     if (received) continue;
-    if (deadline.has_passed()) {
+    if (wait.deadline.has_passed()) {
       // A peer that has died is noticed even by those who do not wait.
       if (started_.load(std::memory_order_acquire) && epoll_finds_death(epoll_.get(), Deadline::now())) peer_ended();
       return;
     }
-    sleep_as_reader(deadline, extra);
+    sleep_as_reader(wait.deadline, wait.extra);
   }
 }
 
@@ -379,7 +414,7 @@ void FrontendLink::peer_ended() {
   // What it had sent before is delivered first.
   while (receive_batch()) {
   }
-  ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, life_.death_descriptor(), nullptr);
+  ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, death_descriptor_.load(std::memory_order_acquire), nullptr);
   death_watch_ = {};
   close(life_.peer_gone());
 }
@@ -387,19 +422,30 @@ void FrontendLink::peer_ended() {
 void FrontendLink::close(const Error& why) {
   {
     const std::lock_guard lock{role_mutex_};
-    if (closed_) return;
+    if (is_closed_.load(std::memory_order_relaxed)) return;
     closed_ = why;
+    closings_.fetch_add(1, std::memory_order_release);
     is_closed_.store(true, std::memory_order_seq_cst);
   }
-  for (const ReplyReference& reply : replies_.take_all()) reply->fail(why);
-  const std::lock_guard lock{role_mutex_};
-  for (Sleeper* const sleeper : sleepers_) sleeper->rouse();
+  // All end before any handler runs: a handler may wait for another one of them.
+  std::vector<std::function<void()>> handlers;
+  for (const ReplyReference& reply : replies_.take_all())
+    if (auto handler = reply->fail_quietly(why)) handlers.push_back(std::move(handler));
+  {
+    const std::lock_guard lock{role_mutex_};
+    for (Sleeper* const sleeper : sleepers_) sleeper->rouse();
+  }
+  for (const auto& handler : handlers) handler();
 }
 
 std::optional<Error> FrontendLink::closed() const {
   if (!is_closed_.load(std::memory_order_acquire)) return std::nullopt;
+  return last_end();
+}
+
+Error FrontendLink::last_end() const {
   const std::lock_guard lock{role_mutex_};
-  return closed_;
+  return *closed_;
 }
 
 void FrontendLink::wake_sleepers() {
@@ -413,17 +459,118 @@ void FrontendLink::wake_sleepers() {
 
 // --- The peer and the loop -----------------------------------------------------------------------------------------
 
-Result<void> FrontendLink::peer_started() {
-  PRONG_TRY(add_to_epoll(epoll_.get(), life_.death_descriptor(), EPOLLIN, death_event));
-  if (box_epoll_) PRONG_TRY(add_to_epoll(box_epoll_.get(), life_.death_descriptor(), EPOLLIN, death_event));
+Result<void> FrontendLink::peer_started(int death_descriptor) {
+  PRONG_TRY(add_to_epoll(epoll_.get(), death_descriptor, EPOLLIN, death_event));
+  {
+    const std::lock_guard lock{box_mutex_};
+    if (box_epoll_) PRONG_TRY(add_to_epoll(box_epoll_.get(), death_descriptor, EPOLLIN, death_event));
+    death_descriptor_.store(death_descriptor, std::memory_order_release);
+  }
   started_.store(true, std::memory_order_release);
   return watch_peer();
 }
 
 Result<void> FrontendLink::watch_peer() {
   loop::EventLoop* const loop = loop_.load(std::memory_order_acquire);
-  if (loop == nullptr || life_.death_descriptor() < 0 || is_closed_.load(std::memory_order_acquire)) return {};
-  PRONG_TRY_ASSIGN(death_watch_, loop->watch(life_.death_descriptor(), loop::Trigger::level, [this] { peer_ended(); }));
+  const int death = death_descriptor_.load(std::memory_order_acquire);
+  if (loop == nullptr || death < 0 || is_closed_.load(std::memory_order_acquire)) return {};
+  PRONG_TRY_ASSIGN(death_watch_, loop->watch(death, loop::Trigger::level, [this] { peer_ended(); }));
+  return {};
+}
+
+Result<Segment> FrontendLink::make_segment() const {
+  return Segment::create("prong:" + name_, {.data_bytes = options_.ring_bytes});
+}
+
+Result<void> FrontendLink::reopen(Segment segment, int death_descriptor, Deadline deadline) {
+  if (!is_closed_.load(std::memory_order_acquire))
+    return fail(Errc::invalid_state, "process '" + name_ + "' still runs");
+  loop::EventLoop* const loop = loop_.load(std::memory_order_acquire);
+  const auto is_reader = [this] {
+    const std::lock_guard lock{role_mutex_};
+    return role_taken_ && reader_ == std::this_thread::get_id();
+  };
+  if (loop != nullptr && !is_reader()) return reopen_in_loop(*loop, std::move(segment), death_descriptor, deadline);
+  if (loop != nullptr) return reopen_as_reader(std::move(segment), death_descriptor, deadline);
+  if (is_reader())
+    return fail(Errc::invalid_state, "process '" + name_ + "' cannot be restarted by what a wait for it calls");
+  // The link is closed: whoever reads is about to leave.
+  while (!take_role()) {
+    if (deadline.has_passed()) return fail(Errc::deadline_exceeded, "another thread reads from the link");
+    std::this_thread::yield();
+  }
+  ++role_depth_;
+  auto reopened = reopen_as_reader(std::move(segment), death_descriptor, deadline);
+  --role_depth_;
+  leave_role();
+  return reopened;
+}
+
+Result<void> FrontendLink::reopen_in_loop(loop::EventLoop& loop, Segment segment, int death_descriptor,
+                                          Deadline deadline) {
+  struct Handover {
+    std::mutex mutex;
+    std::condition_variable done;
+    std::optional<Segment> segment;
+    std::optional<Result<void>> outcome;
+  };
+  const auto handover = std::make_shared<Handover>();
+  handover->segment = std::move(segment);
+  loop.post([self = self_, handover, death_descriptor, deadline] {
+    const std::lock_guard alive{self->mutex};
+    const std::lock_guard lock{handover->mutex};
+    if (!handover->segment) return;  // nobody waits any more
+    handover->outcome = self->link == nullptr
+                            ? Result<void>{fail(Errc::stopped, "the process was destroyed")}
+                            : self->link->reopen_as_reader(*std::move(handover->segment), death_descriptor, deadline);
+    handover->done.notify_one();
+  });
+  std::unique_lock lock{handover->mutex};
+  const auto over = [&] { return handover->outcome.has_value(); };
+  if (deadline.is_never())
+    handover->done.wait(lock, over);
+  else
+    handover->done.wait_until(lock, Deadline::Clock::time_point{std::chrono::nanoseconds{deadline.nanoseconds()}},
+                              over);
+  if (over()) return *handover->outcome;
+  handover->segment.reset();
+  return fail(Errc::deadline_exceeded, "the loop of process '" + name_ + "' does not run");
+}
+
+Result<void> FrontendLink::reopen_as_reader(Segment segment, int death_descriptor, Deadline deadline) {
+  auto fresh = std::make_unique<Segment>(std::move(segment));
+  PRONG_TRY_ASSIGN(Port port, Port::open(*fresh, Side::frontend));
+  PRONG_TRY_ASSIGN(const auto senders, connection_.lock_senders(deadline));
+  {
+    const std::scoped_lock lock{consumed_mutex_, box_mutex_};
+    PRONG_TRY(watch_segment(*fresh, death_descriptor));
+    connection_.replace_port(senders, std::move(port));
+    segment_ = std::move(fresh);
+    for (std::size_t box = 0; box < 2; ++box) {
+      dropped_.fetch_add(boxes_[box].renew(), std::memory_order_relaxed);
+      consumed_[box] = 0;
+    }
+    death_descriptor_.store(death_descriptor, std::memory_order_release);
+  }
+  peer_is_bad_ = false;
+  life_.peer_replaced();
+  started_.store(true, std::memory_order_release);
+  is_closed_.store(false, std::memory_order_seq_cst);
+  return watch_peer();
+}
+
+Result<void> FrontendLink::watch_segment(const Segment& segment, int death_descriptor) {
+  const int bell = segment.bell(Side::frontend);
+  if (loop::EventLoop* const loop = loop_.load(std::memory_order_acquire)) {
+    PRONG_TRY_ASSIGN(bell_watch_, loop->watch(bell, loop::Trigger::edge, [] {}));
+  }
+  for (const os::UniqueFd* const epoll : {&epoll_, &box_epoll_}) {
+    if (!*epoll) continue;
+    for (const int old : {connection_.port().descriptor(), death_descriptor_.load(std::memory_order_acquire)})
+      ::epoll_ctl(epoll->get(), EPOLL_CTL_DEL, old, nullptr);
+    PRONG_TRY(add_to_epoll(epoll->get(), bell, EPOLLIN | EPOLLET, bell_event));
+    PRONG_TRY(add_to_epoll(epoll->get(), death_descriptor, EPOLLIN, death_event));
+  }
   return {};
 }
 

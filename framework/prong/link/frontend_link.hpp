@@ -33,8 +33,6 @@ enum class Box : std::uint8_t { out, return_out };
 class PeerLife {
  public:
   virtual ~PeerLife() = default;
-  /// Returns the descriptor that becomes readable when the peer is gone, or -1 if it has not been started.
-  [[nodiscard]] virtual int death_descriptor() const noexcept = 0;
   /// Called once, by the reader, after everything that the peer had sent was received. Returns what pending calls and
   /// later ones end with.
   [[nodiscard]] virtual Error peer_gone() = 0;
@@ -42,6 +40,8 @@ class PeerLife {
   virtual void peer_is_bad(const Error& why) = 0;
   /// Called by the reader, for control messages that are not the link's own (ready, bye, pong).
   virtual void control_message(const MessageHeader& header, Bytes payload) = 0;
+  /// Called by reopen(), as by the reader, when another peer takes the place of the one that is gone.
+  virtual void peer_replaced() = 0;
   /// Called by the reader each time it has received something or woken up, before anybody is told.
   virtual void reader_turn() = 0;
 };
@@ -80,11 +80,21 @@ class FrontendLink final : public Driver, private loop::Source {
   [[nodiscard]] Result<void> wait_readable(int descriptor, Deadline deadline);
   /// Waits until the link has ended, for instance because the peer exited. Fails with: deadline_exceeded.
   [[nodiscard]] Result<void> wait_closed(Deadline deadline);
-  /// Waits until `done` holds, receiving meanwhile; tells whether it does. `done` may be called by any waiting thread.
-  bool wait_until(const std::function<bool()>& done, Deadline deadline);
+  /// Waits until `done` holds, receiving meanwhile. `done` may be called by any waiting thread.
+  /// Fails with: deadline_exceeded, peer_gone()'s.
+  [[nodiscard]] Result<void> wait_until(const std::function<bool()>& done, Deadline deadline);
 
-  /// The peer lives from now on. Requires: no other member is running.
-  [[nodiscard]] Result<void> peer_started();
+  /// The peer lives from now on, and its death makes `death_descriptor` readable. Fails with: system.
+  [[nodiscard]] Result<void> peer_started(int death_descriptor);
+  /// Returns new shared memory for another peer, of the sizes of the present one. Fails with: system.
+  [[nodiscard]] Result<transport::Segment> make_segment() const;
+  /// Goes on with another peer, which has started with `segment`, after the one before is gone.
+  ///
+  /// What was pending had failed by then and stays failed; waits for the old peer's end are over. Unasked messages that
+  /// it had sent stay to be received. Blocks: while other threads leave; where a loop is attached and this is another
+  /// thread, for a turn of the loop.
+  /// Fails with: invalid_state unless closed() or while this thread waits in the link, deadline_exceeded, system.
+  [[nodiscard]] Result<void> reopen(transport::Segment segment, int death_descriptor, Deadline deadline);
   /// Makes `loop` the reader. Fails with: invalid_state if it has one, system.
   [[nodiscard]] Result<void> attach(loop::EventLoop& loop);
   void detach() noexcept;
@@ -92,7 +102,11 @@ class FrontendLink final : public Driver, private loop::Source {
 
   /// Returns why the link is closed, or nothing while it is open.
   [[nodiscard]] std::optional<Error> closed() const;
+  /// Returns why the link closed the last time. Requires: it has closed.
+  [[nodiscard]] Error last_end() const;
   [[nodiscard]] std::size_t pending() const { return replies_.size(); }
+  /// Returns how many unasked messages of former peers were dropped by reopen().
+  [[nodiscard]] std::uint64_t messages_dropped() const noexcept { return dropped_.load(std::memory_order_relaxed); }
   [[nodiscard]] std::uint64_t messages_sent() const noexcept { return sent_.load(std::memory_order_relaxed); }
   [[nodiscard]] std::uint64_t messages_received() const noexcept { return received_.load(std::memory_order_relaxed); }
 
@@ -118,9 +132,24 @@ class FrontendLink final : public Driver, private loop::Source {
   [[nodiscard]] bool prepare_sleep() override;
   void finish_sleep() override;
 
+  Result<void> reopen_as_reader(transport::Segment segment, int death_descriptor, Deadline deadline);
+  Result<void> reopen_in_loop(loop::EventLoop& loop, transport::Segment segment, int death_descriptor,
+                              Deadline deadline);
+  Result<void> watch_segment(const transport::Segment& segment, int death_descriptor);
+  Result<void> send_in(std::uint64_t epoch, MessageHeader header, Bytes payload, Deadline deadline);
+  [[nodiscard]] bool has_closed_since(std::uint64_t closings) const noexcept;
+  std::optional<std::vector<std::byte>> take_message(std::size_t box);
   Result<void> wait_for_space(const std::function<bool()>& ready, Deadline deadline);
   bool wait_core(const std::function<bool()>& done, Deadline deadline, int extra);
-  void read_until(const std::function<bool()>& done, Deadline deadline, int extra);
+  /// What a waiting thread waits for: `done`, or a closing of the link after the first `closings`.
+  struct Wait {
+    const std::function<bool()>& done;
+    Deadline deadline;
+    int extra;  // a descriptor to sleep on, or -1
+    std::uint64_t closings;
+  };
+  [[nodiscard]] bool is_over(const Wait& wait) const noexcept;
+  void read_until(const Wait& wait);
   void sleep_as_reader(Deadline deadline, int extra);
   bool receive_batch();
   void handle(const MessageHeader& header, Bytes payload);
@@ -130,8 +159,8 @@ class FrontendLink final : public Driver, private loop::Source {
   void wake_sleepers();
   bool take_role();
   void promote_one();
-  void sleep_beside_reader(const std::function<bool()>& done, Deadline deadline);
-  void poll_beside_reader(const std::function<bool()>& done, Deadline deadline, int extra);
+  void sleep_beside_reader(const Wait& wait);
+  void poll_beside_reader(const Wait& wait);
   void leave_role();
   void arm_expiry(Deadline deadline);
   void set_expiry_timer(Deadline deadline);
@@ -149,6 +178,7 @@ class FrontendLink final : public Driver, private loop::Source {
   std::uint64_t consumed_[2] = {0, 0};
   bool peer_is_bad_ = false;  // of the reader
   std::atomic<bool> started_{false};
+  std::atomic<int> death_descriptor_{-1};
 
   os::UniqueFd epoll_;      // the reader sleeps on it: own bell (edge) and the peer's death
   std::mutex box_mutex_;    // guards the making of what follows
@@ -163,8 +193,9 @@ class FrontendLink final : public Driver, private loop::Source {
   std::atomic<bool> role_wanted_{false};  // by a loop that is being attached
   std::list<Sleeper*> sleepers_;
   std::atomic<std::size_t> sleeper_count_{0};
-  std::optional<Error> closed_;
+  std::optional<Error> closed_;  // why, the last time
   std::atomic<bool> is_closed_{false};
+  std::atomic<std::uint64_t> closings_{0};  // a wait that began before one is over, though the link may be open again
 
   std::atomic<loop::EventLoop*> loop_{nullptr};
   loop::Watch bell_watch_;
@@ -179,6 +210,7 @@ class FrontendLink final : public Driver, private loop::Source {
 
   std::atomic<std::uint64_t> sent_{0};
   std::atomic<std::uint64_t> received_{0};
+  std::atomic<std::uint64_t> dropped_{0};
 };
 
 }  // namespace prong::link

@@ -1,5 +1,7 @@
 #include "prong/link/inbox.hpp"
 
+#include <utility>
+
 namespace prong::link {
 
 Result<void> Inbox::push(std::vector<std::byte> payload) {
@@ -11,14 +13,33 @@ Result<void> Inbox::push(std::vector<std::byte> payload) {
   return {};
 }
 
-std::optional<std::vector<std::byte>> Inbox::pop() {
+std::optional<Inbox::Message> Inbox::pop() {
   const std::lock_guard lock{mutex_};
   if (messages_.empty()) return std::nullopt;
-  std::vector<std::byte> payload = std::move(messages_.front());
+  return pop_locked();
+}
+
+Inbox::Message Inbox::pop_locked() {
+  Message message{std::move(messages_.front()), 0};
   messages_.pop_front();
-  used_ -= cost(payload.size());
+  if (former_ > 0) {
+    --former_;
+    former_used_ -= cost(message.payload.size());
+  } else {
+    message.cost = cost(message.payload.size());
+    used_ -= message.cost;
+  }
   if (event_ != nullptr && messages_.empty()) event_->clear();
-  return payload;
+  return message;
+}
+
+std::size_t Inbox::renew() {
+  const std::lock_guard lock{mutex_};
+  former_ = messages_.size();
+  former_used_ += std::exchange(used_, 0);
+  std::size_t dropped = 0;
+  for (; former_used_ > window_; ++dropped) static_cast<void>(pop_locked());
+  return dropped;
 }
 
 bool Inbox::empty() const {

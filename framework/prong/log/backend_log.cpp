@@ -4,15 +4,25 @@
 #include "prong/log/detail/log_output.hpp"
 #include "prong/log/detail/log_ring_layout.hpp"
 #include "prong/log/detail/log_ring_writer.hpp"
-#include "prong/log/log_ring.hpp"
+
+#include <new>
 
 namespace prong {
 
-void log_to(LogRing& ring) {
-  PRONG_EXPECT(!ring.is_of_this_process(), "a log ring is written by a backend and read by who made it");
+Result<void> log_to(const os::SharedMemory& memory) {
   PRONG_EXPECT(!log::detail::output_is_ring(), "a backend has one log ring");
-  // Left to the end of the process: threads may log until then.
-  log::detail::output_to_ring(*new log::detail::LogRingWriter{ring.memory()});
+  const std::size_t page = os::page_size();
+  const std::size_t capacity = memory.size() - page;
+  PRONG_TRY_ASSIGN(auto control, memory.map_part(0, page, os::Access::read_write));
+  PRONG_TRY_ASSIGN(auto records, memory.map_twice(page, capacity, os::Access::read_write));
+  // Left to the end of the process, as the mappings are: threads may log until then.
+  const os::Mapping& words = *new os::Mapping{std::move(control)};
+  const os::Mapping& bytes = *new os::Mapping{std::move(records)};
+  log::detail::output_to_ring(*new log::detail::LogRingWriter{
+      {.control = std::launder(reinterpret_cast<log::detail::LogRingControl*>(words.data())),
+       .records = bytes.data(),
+       .capacity = capacity}});
+  return {};
 }
 
 }  // namespace prong

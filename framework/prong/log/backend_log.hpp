@@ -1,15 +1,16 @@
 // Sending a backend's log to its frontend.
 #pragma once
 
+#include "prong/os/shared_memory.hpp"
+
 namespace prong {
 
-class LogRing;
-
-/// From now on the records of every Logger of this process go into `ring`, also of those made before the fork.
+/// From now on the records of every Logger of this process go into the ring in `memory`, also of those made before the
+/// fork.
 ///
 /// The frontend's sinks and locks are not touched. A process that is forked from this one writes to standard error.
-/// Requires: called in the backend, after the fork and before other threads, once; `ring` was made before the fork, and
-/// its memory stays mapped.
-void log_to(LogRing& ring);
+/// Requires: called in the backend, after the fork and before other threads, once; `memory` is LogRing::shared_memory()
+/// of the frontend, whose descriptor may be closed afterwards. Fails with: system.
+Result<void> log_to(const os::SharedMemory& memory);
 
 }  // namespace prong

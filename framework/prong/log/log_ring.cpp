@@ -44,9 +44,10 @@ bool is_valid(const LogRecordHeader& header, std::uint64_t available) noexcept {
 
 }  // namespace
 
-LogRing::LogRing(std::string name, os::Mapping control, os::Mapping records) noexcept
+LogRing::LogRing(std::string name, os::SharedMemory memory, os::Mapping control, os::Mapping records) noexcept
     : name_{std::move(name)},
       owner_{os::process_token()},
+      shared_memory_{std::move(memory)},
       control_memory_{std::move(control)},
       record_memory_{std::move(records)},
       capacity_{record_memory_.size() / 2} {
@@ -57,12 +58,13 @@ Result<LogRing> LogRing::create(std::string name, std::size_t capacity) {
   if (capacity > SIZE_MAX / 8) return fail(Errc::size_invalid, "a log ring of " + std::to_string(capacity) + " bytes");
   const std::size_t page = os::page_size();
   const std::size_t wanted = std::bit_ceil(std::max({capacity, least_capacity, page}));
-  PRONG_TRY_ASSIGN(const auto memory, os::SharedMemory::create("prong-log-ring", page + wanted));
+  PRONG_TRY_ASSIGN(auto memory, os::SharedMemory::create("prong-log-ring", page + wanted));
   // The control words are the first page of a mapping of everything; the records are used through a mapping of their
   // own, without a seam.
   PRONG_TRY_ASSIGN(auto control, memory.map(os::Access::read_write));
   PRONG_TRY_ASSIGN(auto records, memory.map_twice(page, wanted, os::Access::read_write));
-  return LogRing{std::move(name), std::move(control), std::move(records)};
+  for (os::Mapping* const mapping : {&control, &records}) PRONG_TRY(mapping->keep_from_children());
+  return LogRing{std::move(name), std::move(memory), std::move(control), std::move(records)};
 }
 
 bool LogRing::is_of_this_process() const noexcept {
@@ -71,10 +73,6 @@ bool LogRing::is_of_this_process() const noexcept {
 
 LogRingControl& LogRing::control() const noexcept {
   return *std::launder(reinterpret_cast<LogRingControl*>(control_memory_.data()));
-}
-
-log::detail::LogRingMemory LogRing::memory() const noexcept {
-  return {.control = &control(), .records = record_memory_.data(), .capacity = capacity_};
 }
 
 Result<std::size_t> LogRing::drain() {
@@ -87,12 +85,6 @@ Result<std::size_t> LogRing::drain(const LogSink& sink) {
   auto count = read_records(sink);
   if (!count) broken_ = count.error();
   return count;
-}
-
-Result<void> LogRing::share_with_children(bool share) {
-  for (os::Mapping* const memory : {&control_memory_, &record_memory_})
-    PRONG_TRY(share ? memory->give_to_children() : memory->keep_from_children());
-  return {};
 }
 
 Result<void> LogRing::reset() {

@@ -17,10 +17,9 @@ namespace prong {
 
 namespace log::detail {
 struct LogRingControl;
-struct LogRingMemory;
 }  // namespace log::detail
 
-/// The frontend's end of one backend's log. The backend's end is log_to (prong/log/backend_log.hpp).
+/// The frontend's end of one backend's log. The backend's end is log_to() (prong/log/backend_log.hpp).
 ///
 /// Thread safety: one thread at a time.
 /// If the peer dies: every record that it had finished is still there to be drained.
@@ -41,28 +40,27 @@ class LogRing {
   /// Hands the records to `sink` instead.
   Result<std::size_t> drain(const LogSink& sink);
 
-  /// Keeps the ring out of processes forked from now on, or lets them have it: a backend gets its own ring alone.
-  /// Fails with: system.
-  Result<void> share_with_children(bool share);
   /// Empties the ring for the next backend. Requires: the present one is dead. Fails with: wrong_process.
   Result<void> reset();
 
   /// Units: bytes.
   [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
+  /// Returns the memory that the backend maps for log_to(). The mapping here is left out of forked processes: a backend
+  /// gets its own ring alone.
+  [[nodiscard]] const os::SharedMemory& shared_memory() const noexcept { return shared_memory_; }
 
  private:
-  friend void log_to(LogRing& ring);
-  LogRing(std::string name, os::Mapping control, os::Mapping records) noexcept;
+  LogRing(std::string name, os::SharedMemory memory, os::Mapping control, os::Mapping records) noexcept;
 
   [[nodiscard]] bool is_of_this_process() const noexcept;
   [[nodiscard]] log::detail::LogRingControl& control() const noexcept;
-  [[nodiscard]] log::detail::LogRingMemory memory() const noexcept;
   [[nodiscard]] Result<std::size_t> read_records(const LogSink& sink);
   [[nodiscard]] Result<void> read_record(std::uint64_t available, const LogSink& sink);
   void report_dropped(std::uint64_t count, const LogSink& sink) const;
 
   std::string name_;
   std::uint64_t owner_;
+  os::SharedMemory shared_memory_;
   os::Mapping control_memory_;
   os::Mapping record_memory_;  // The records, mapped twice in a row.
   std::size_t capacity_;

@@ -20,22 +20,19 @@
 namespace prong::os {
 namespace {
 
-struct Reaped {
-  ExitStatus status;
-  ResourceUsage usage;
-};
-
 std::chrono::nanoseconds duration(const timeval& time) {
   return std::chrono::seconds{time.tv_sec} + std::chrono::microseconds{time.tv_usec};
 }
 
+}  // namespace
+
 // The system call itself: glibc's waitid() leaves its last argument out.
-Result<Reaped> reap(int pidfd) {
+Result<EndedProcess> reap(int pidfd) {
   siginfo_t info{};
   rusage used{};
   while (::syscall(SYS_waitid, P_PIDFD, pidfd, &info, WEXITED, &used) != 0)
     if (errno != EINTR) return Error::from_errno("waitid");
-  Reaped reaped;
+  EndedProcess reaped;
   if (info.si_code == CLD_EXITED)
     reaped.status.code = info.si_status;
   else
@@ -64,8 +61,6 @@ ResourceUsage usage_of(pid_t pid) {
     if (line.rfind("VmHWM:", 0) == 0) usage.memory_peak_bytes = std::strtoull(line.c_str() + 6, nullptr, 10) * 1024;
   return usage;
 }
-
-}  // namespace
 
 std::string to_string(ExitStatus status) {
   if (status.signal == 0) return "exit code " + std::to_string(status.code);
@@ -136,7 +131,7 @@ Result<ExitStatus> ChildProcess::wait(Deadline deadline) {
   if (status_) return *status_;
   if (!pidfd_) return fail(Errc::not_started, "no process to wait for");
   PRONG_TRY(wait_readable(pidfd_.get(), deadline));
-  PRONG_TRY_ASSIGN(const Reaped reaped, reap(pidfd_.get()));
+  PRONG_TRY_ASSIGN(const EndedProcess reaped, reap(pidfd_.get()));
   status_ = reaped.status;
   usage_ = reaped.usage;
   return *status_;

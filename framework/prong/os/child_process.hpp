@@ -28,6 +28,12 @@ struct ResourceUsage {
   std::uint64_t memory_peak_bytes = 0;   ///< Resident memory at its largest.
 };
 
+/// How a process ended and what it used.
+struct EndedProcess {
+  ExitStatus status;
+  ResourceUsage usage;
+};
+
 /// Returns "exit code 3" or "signal 9 (SIGKILL)".
 [[nodiscard]] std::string to_string(ExitStatus status);
 
@@ -78,5 +84,11 @@ class ChildProcess {
 
 /// Returns a descriptor that is readable once process `pid` has ended. Fails with: system.
 [[nodiscard]] Result<UniqueFd> open_pidfd(pid_t pid);
+
+/// Waits for the end of a child and reaps it. Fails with: system. Source: waitid(2), P_PIDFD.
+[[nodiscard]] Result<EndedProcess> reap(int pidfd);
+
+/// Returns what a living process has used so far; nothing of one that is gone. Source: proc(5), stat and status.
+[[nodiscard]] ResourceUsage usage_of(pid_t pid);
 
 }  // namespace prong::os

@@ -2,17 +2,10 @@
 
 #include "prong/base/exception.hpp"
 #include "prong/base/type_name.hpp"
-#include "prong/log/backend_log.hpp"
-#include "prong/os/inherited.hpp"
-#include "prong/os/signals.hpp"
 #include "prong/process/detail/backend.hpp"
 #include "prong/process/detail/frontend.hpp"
 
-#include <unistd.h>
-
 #include <csignal>
-#include <cstdio>
-#include <iostream>
 
 namespace prong {
 // --- Pipe ------------------------------------------------------------------------------------------------------------
@@ -74,6 +67,15 @@ void MessageProcess::start() {
   frontend_->start();
 }
 
+Result<void> MessageProcess::restart(Deadline deadline) {
+  frontend_->check_process("restart");
+  return frontend_->restart(deadline);
+}
+
+std::uint64_t MessageProcess::incarnation() const noexcept {
+  return frontend_->incarnation();
+}
+
 ProcessState MessageProcess::state() const noexcept {
   return frontend_->state();
 }
@@ -131,8 +133,12 @@ Result<void> MessageProcess::stop() {
   return stop(default_deadline());
 }
 
+void MessageProcess::terminate() noexcept {
+  frontend_->signal(SIGTERM);
+}
+
 void MessageProcess::kill() noexcept {
-  frontend_->kill();
+  frontend_->signal(SIGKILL);
 }
 
 void MessageProcess::send_ping(const std::vector<int>& lis) {
@@ -208,26 +214,7 @@ ReplyReference MessageProcess::send_call(std::uint16_t command, Bytes arguments,
 
 // --- Backend ---------------------------------------------------------------------------------------------------------
 
-int MessageProcess::backend_main() {
-  const int ignored[] = {SIGINT};
-  os::reset_signals(std::span{ignored}.first(frontend_->ignores_sigint() ? 1 : 0));
-  os::die_with_parent(frontend_->parent_pid());
-  os::set_process_name(name().c_str());
-  const transport::Segment& segment = frontend_->link().segment();
-  std::vector<int> own = inherited_;
-  own.insert(own.end(), {segment.memory().descriptor(), segment.bell(transport::Side::frontend),
-                         segment.bell(transport::Side::backend)});
-  if (!os::close_all_but_inherited(own)) return 1;
-  log_to(frontend_->log_ring());
-  const int code = backend_loop();
-  // The process leaves by _exit: what the handlers printed goes out now.
-  std::cout.flush();
-  std::fflush(nullptr);
-  return code;
-}
-
-int MessageProcess::backend_loop() {
-  const transport::Segment& segment = frontend_->link().segment();
+int MessageProcess::backend_loop(const transport::Segment& segment) {
   backend_ = std::make_unique<Backend>(*this, segment, frontend_->options(), name());
   return backend_->live();
 }

@@ -34,6 +34,16 @@ namespace testing {
 class InProcess;
 }
 
+namespace transport {
+class Segment;
+}
+
+namespace detail {
+class Spawner;
+}
+
+class ForkServer;
+
 class MessageProcess;
 
 /// The frontend's end for messages that the backend sends by itself.
@@ -79,14 +89,27 @@ class MessageProcess : public Peer {
   [[nodiscard]] const std::string& name() const noexcept;
   /// Has the backend ignore SIGINT, so that Ctrl-C in a terminal reaches the frontend alone. Requires: not started.
   void ignore_sigint();
-  /// Keeps a descriptor of this process open in the backend, which otherwise has none but those that Prong's own
-  /// objects share. Requires: not started; it stays open until start().
+  /// Keeps a descriptor of this process open in the backend, under the same number; otherwise a backend has none but
+  /// those that Prong's own objects share. Requires: not started; it stays open until start(), and for restarts.
   void inherit(int descriptor);
-  /// Forks the backend. Throws Exception: threads_exist (naming them), already_started, system.
+  /// Forks the backend: a copy of the program as it is now. A program that has threads and a ForkServer gets a copy as
+  /// of the server's snapshot instead, if that has this object.
+  /// Throws Exception: threads_exist (naming them), already_started, system.
   void start();
   /// Another name of start().
   void go() { start(); }
+  /// Starts another backend after the one before has ended: of the fork server's snapshot, or, where there is no
+  /// server, a copy of the program as it is now.
+  ///
+  /// Calls that were pending have failed and stay failed; later ones go to the new backend. Messages that the old one
+  /// had sent are still received, as far as they fit its window. pipe() and its descriptor stay the same.
+  /// Blocks: until the process is forked; it is ready later, see wait_ready().
+  /// Fails with: invalid_state while the backend runs or while this thread waits for it, not_started, threads_exist,
+  /// deadline_exceeded, system.
+  [[nodiscard]] Result<void> restart(Deadline deadline);
   [[nodiscard]] ProcessState state() const noexcept;
+  /// Returns how many backends were started, this one included.
+  [[nodiscard]] std::uint64_t incarnation() const noexcept;
   /// Returns the backend's pid, or 0 before start().
   [[nodiscard]] int pid() const noexcept;
   /// Waits until the backend has run pre_run(). Fails with: deadline_exceeded, process_expired, what pre_run() threw.
@@ -110,10 +133,13 @@ class MessageProcess : public Peer {
   void request_stop();
   /// Waits for the backend's end. Fails with: deadline_exceeded, not_started, process_expired unless it ended in order.
   [[nodiscard]] Result<void> wait_stop(Deadline deadline);
-  /// Asks the backend to stop and waits; at the deadline it is killed. Fails with: as wait_stop().
+  /// Asks the backend to stop and waits. One that does not gets SIGTERM shortly before the deadline
+  /// (ProcessOptions::term_grace) and is killed at the deadline, with what it has started. Fails with: as wait_stop().
   Result<void> stop(Deadline deadline);
   /// As stop(), with the default deadline.
   Result<void> stop();
+  /// Sends SIGTERM to the backend. Blocks: never.
+  void terminate() noexcept;
   /// Kills the backend with SIGKILL. Blocks: never.
   void kill() noexcept;
 
@@ -199,6 +225,8 @@ class MessageProcess : public Peer {
   class Backend;
   friend class Pipe;
   friend class testing::InProcess;
+  friend class detail::Spawner;
+  friend class ForkServer;
 
   template <auto Handler, std::size_t... index, class Tuple>
   auto call_with(std::index_sequence<index...>, Tuple&& arguments) {
@@ -220,8 +248,7 @@ class MessageProcess : public Peer {
   [[nodiscard]] ReplyReference send_call(std::uint16_t command, Bytes arguments, Deadline deadline);
   actor::ProxyActor& proxy(caf::actor_system& system);
   void start_in_thread();
-  int backend_main();
-  int backend_loop();
+  int backend_loop(const transport::Segment& segment);
   void read_pipes_now();
   void c__ping(const std::vector<int>& lis);
 

@@ -26,6 +26,8 @@ struct ProcessOptions {
   QueuePolicy when_full = QueuePolicy::reject;
   /// The deadline of a call or a send that is given none.
   std::chrono::nanoseconds default_deadline = std::chrono::seconds{5};
+  /// How long before the deadline of a stop a backend that has not stopped gets SIGTERM; at the deadline it is killed.
+  std::chrono::nanoseconds term_grace = std::chrono::milliseconds{200};
 };
 
 /// Where a process is in its life.

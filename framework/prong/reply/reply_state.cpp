@@ -76,7 +76,7 @@ bool ReplyState::claim() noexcept {
   return false;
 }
 
-void ReplyState::finish() {
+std::function<void()> ReplyState::publish() {
   // The handler may drop the last reference but ours, and it may be set only before: take it out first.
   std::function<void()> handler;
   if (claimed_with_handler_) handler = std::move(handler_);
@@ -84,7 +84,11 @@ void ReplyState::finish() {
   const ReplyReference keep{this};
   status_.store(Status::ready, std::memory_order_release);
   notify();
-  if (handler) handler();
+  return handler;
+}
+
+void ReplyState::finish() {
+  if (const auto handler = publish()) handler();
 }
 
 bool ReplyState::complete(Bytes payload) {
@@ -100,6 +104,13 @@ bool ReplyState::fail(Error error) {
   failed_ = true;
   finish();
   return true;
+}
+
+std::function<void()> ReplyState::fail_quietly(Error error) {
+  if (!claim()) return nullptr;
+  error_ = std::move(error);
+  failed_ = true;
+  return publish();
 }
 
 void ReplyState::on_ready(std::function<void()> handler) {

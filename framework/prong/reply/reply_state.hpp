@@ -46,6 +46,8 @@ class ReplyState {
   bool complete(Bytes payload);
   /// Ends the request with an error. Returns false, and changes nothing, if it has ended already.
   bool fail(Error error);
+  /// As fail(), but does not call the handler: returns it, if there is one to be called, for the caller to call it.
+  [[nodiscard]] std::function<void()> fail_quietly(Error error);
 
   /// Calls `handler` once, here if ready, else in the thread that ends the request. Requires: called at most once.
   void on_ready(std::function<void()> handler);
@@ -69,6 +71,7 @@ class ReplyState {
   /// Claims the right to end the request; the winner must call finish().
   [[nodiscard]] bool claim() noexcept;
   void finish();
+  [[nodiscard]] std::function<void()> publish();
   /// Makes this object as new, keeping its memory. Requires: nobody else refers to it.
   void reset(Deadline deadline) noexcept;
 

@@ -16,6 +16,16 @@ Result<os::UniqueFd> make_bell() {
   return bell;
 }
 
+Result<std::size_t> total_size(std::size_t data_bytes) {
+  if (!std::has_single_bit(data_bytes) || data_bytes < os::page_size())
+    return fail(Errc::size_invalid,
+                "a ring of " + std::to_string(data_bytes) + " bytes: it must be a power of two and at least a page");
+  const auto data = checked_multiply<std::size_t>(data_bytes, 2);
+  const auto total = data ? checked_add<std::size_t>(*data, 3 * os::page_size()) : std::nullopt;
+  if (!total) return fail(Errc::size_invalid, "rings larger than memory");
+  return *total;
+}
+
 }  // namespace
 
 Segment::Segment(os::SharedMemory memory, std::size_t data_bytes, os::UniqueFd frontend_bell,
@@ -26,16 +36,18 @@ Segment::Segment(os::SharedMemory memory, std::size_t data_bytes, os::UniqueFd f
       backend_bell_{std::move(backend_bell)} {}
 
 Result<Segment> Segment::create(const std::string& name, SegmentSizes sizes) {
-  if (!std::has_single_bit(sizes.data_bytes) || sizes.data_bytes < os::page_size())
-    return fail(Errc::size_invalid, "a ring of " + std::to_string(sizes.data_bytes) +
-                                        " bytes: it must be a power of two and at least a page");
-  const auto data = checked_multiply<std::size_t>(sizes.data_bytes, 2);
-  const auto total = data ? checked_add<std::size_t>(*data, 3 * os::page_size()) : std::nullopt;
-  if (!total) return fail(Errc::size_invalid, "rings larger than memory");
-  PRONG_TRY_ASSIGN(auto memory, os::SharedMemory::create(name, *total));
+  PRONG_TRY_ASSIGN(const std::size_t total, total_size(sizes.data_bytes));
+  PRONG_TRY_ASSIGN(auto memory, os::SharedMemory::create(name, total));
   PRONG_TRY_ASSIGN(auto frontend_bell, make_bell());
   PRONG_TRY_ASSIGN(auto backend_bell, make_bell());
   return Segment{std::move(memory), sizes.data_bytes, std::move(frontend_bell), std::move(backend_bell)};
+}
+
+Result<Segment> Segment::open(os::SharedMemory memory, std::size_t data_bytes, os::UniqueFd frontend_bell,
+                              os::UniqueFd backend_bell) {
+  const auto total = total_size(data_bytes);
+  if (!total || *total != memory.size()) return fail(Errc::bad_message, "memory that is no segment of this size");
+  return Segment{std::move(memory), data_bytes, std::move(frontend_bell), std::move(backend_bell)};
 }
 
 std::size_t Segment::ring_size(Lane lane) const noexcept {

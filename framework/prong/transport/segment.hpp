@@ -30,6 +30,11 @@ class Segment {
   /// Lays out empty rings. Fails with: size_invalid, system.
   [[nodiscard]] static Result<Segment> create(const std::string& name, SegmentSizes sizes);
 
+  /// Puts together what another process has created: its memory, data_bytes() and bells.
+  /// Fails with: bad_message if the memory has another size than such a segment.
+  [[nodiscard]] static Result<Segment> open(os::SharedMemory memory, std::size_t data_bytes, os::UniqueFd frontend_bell,
+                                            os::UniqueFd backend_bell);
+
   [[nodiscard]] const os::SharedMemory& memory() const noexcept { return memory_; }
   [[nodiscard]] std::size_t data_bytes() const noexcept { return data_bytes_; }
   /// Returns the eventfd that `side` sleeps on.

@@ -406,7 +406,25 @@ TEST_F(MessageProcess_, stop_kills_a_backend_that_does_not_stop_in_time) {
 
   EXPECT_EQ(stopped.error().code(), Errc::deadline_exceeded);
   EXPECT_EQ(process.state(), ProcessState::ended);
+  EXPECT_EQ(hanging.result().error().death()->signal, SIGTERM);
+}
+
+TEST_F(MessageProcess_, stop_kills_a_backend_that_ignores_sigterm_or_is_stopped) {
+  TestProcess deaf;
+  TestProcess frozen;
+  deaf.start();
+  frozen.start();
+  deaf.ignore_terminate().get();
+  auto hanging = deaf.hang(Deadline::never());
+  frozen.add(1, 2).get();
+  ::kill(frozen.pid(), SIGSTOP);
+
+  EXPECT_EQ(deaf.stop(Deadline::after(20ms)).error().code(), Errc::deadline_exceeded);
+  EXPECT_EQ(frozen.stop(Deadline::after(20ms)).error().code(), Errc::deadline_exceeded);
+
   EXPECT_EQ(hanging.result().error().death()->signal, SIGKILL);
+  EXPECT_EQ(deaf.state(), ProcessState::ended);
+  EXPECT_EQ(frozen.state(), ProcessState::ended);
 }
 
 TEST_F(MessageProcess_, destructor_ends_a_backend_that_runs) {

@@ -29,6 +29,7 @@ class TestProcess : public MessageProcess {
     command<&TestProcess::c__reverse>("reverse", "bytes"_a);
     command<&TestProcess::c__pid>("pid");
     command<&TestProcess::c__hang>("hang");
+    command<&TestProcess::c__ignore_terminate>("ignore_terminate");
   }
 
   Future<int> add(int a, int b) { return call<&TestProcess::c__add>(a, b); }
@@ -45,6 +46,8 @@ class TestProcess : public MessageProcess {
   }
   Future<int> backend_pid() { return call<&TestProcess::c__pid>(); }
   Future<void> hang(Deadline deadline) { return call<&TestProcess::c__hang>(deadline); }
+  Future<void> call_say(std::string text, int times) { return call<&TestProcess::c__say>(std::move(text), times); }
+  Future<void> ignore_terminate() { return call<&TestProcess::c__ignore_terminate>(); }
 
  private:
   int c__add(int a, int b) { return a + b; }
@@ -63,6 +66,7 @@ class TestProcess : public MessageProcess {
   void c__hang() {
     for (;;) ::pause();
   }
+  void c__ignore_terminate() { ::signal(SIGTERM, SIG_IGN); }
 
   std::vector<std::string> notes_;
 };

@@ -1,26 +1,25 @@
 #include "prong/process/detail/frontend.hpp"
 
 #include "prong/base/exception.hpp"
+#include "prong/log/backend_log.hpp"
 #include "prong/message/error_codec.hpp"
-#include "prong/os/event_fd.hpp"
+#include "prong/os/inherited.hpp"
 #include "prong/os/process_token.hpp"
+#include "prong/os/process_tree.hpp"
+#include "prong/os/signals.hpp"
 #include "prong/process/detail/backend.hpp"
+#include "prong/process/detail/process_registry.hpp"
+#include "prong/process/detail/spawned.hpp"
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <iostream>
-#include <thread>
 
 namespace prong {
 namespace {
-
-LogRing make_log_ring(const std::string& name) {
-  LogRing ring = LogRing::create(name).value();
-  ring.share_with_children(false).value();
-  return ring;
-}
 
 link::LinkOptions link_options(const ProcessOptions& options) {
   link::LinkOptions result;
@@ -31,46 +30,11 @@ link::LinkOptions link_options(const ProcessOptions& options) {
   return result;
 }
 
-class ForkedLife final : public BackendLife {
- public:
-  explicit ForkedLife(os::ChildProcess child) noexcept : child_{std::move(child)} {}
-
-  int descriptor() const noexcept override { return child_.descriptor(); }
-  int pid() const noexcept override { return child_.pid(); }
-  Result<os::ExitStatus> collect() override { return child_.wait(Deadline::after(std::chrono::seconds{1})); }
-  void kill() noexcept override { static_cast<void>(child_.signal(SIGKILL)); }
-  os::ResourceUsage usage() const override { return child_.usage(); }
-
- private:
-  os::ChildProcess child_;
-};
-
-// A thread cannot be killed; it can only be asked, by the stop that came before.
-class ThreadLife final : public BackendLife {
- public:
-  explicit ThreadLife(std::function<int()> main)
-      : ended_{os::EventFd::create().value()}, thread_{[this, main = std::move(main)] {
-          code_ = main();
-          ended_.set();
-        }} {}
-  ~ThreadLife() override {
-    if (thread_.joinable()) thread_.join();
-  }
-
-  int descriptor() const noexcept override { return ended_.descriptor(); }
-  int pid() const noexcept override { return ::getpid(); }
-  Result<os::ExitStatus> collect() override {
-    thread_.join();
-    return os::ExitStatus{.code = code_, .signal = 0};
-  }
-  void kill() noexcept override {}
-  os::ResourceUsage usage() const override { return {}; }
-
- private:
-  os::EventFd ended_;
-  int code_ = 0;
-  std::thread thread_;
-};
+// Returns the deadline moved forward by `time`, but by half of what is left at most.
+Deadline before(Deadline deadline, std::chrono::nanoseconds time) {
+  if (deadline.is_never()) return deadline;
+  return Deadline::after(deadline.remaining() - std::min(time, deadline.remaining() / 2));
+}
 
 }  // namespace
 
@@ -80,17 +44,20 @@ MessageProcess::Frontend::Frontend(MessageProcess& owner, std::string name, cons
       options_{options},
       token_{os::process_token()},
       parent_pid_{::getpid()},
-      log_ring_{make_log_ring(name_)},
       gate_{std::make_shared<actor::ProxyGate>(static_cast<actor::ProxyTarget&>(*this))} {
+  if (detail::is_spawned_backend()) return;  // nobody will use this side of it
+  log_ring_ = LogRing::create(name_).value();
   auto link = link::FrontendLink::create(name_, link_options(options), *this);
   if (!link) throw_error(std::move(link).error().with_context("process '" + name_ + "'"));
   link_ = std::move(*link);
+  serial_ = detail::register_process(owner);
 }
 
 MessageProcess::Frontend::~Frontend() {
+  if (serial_ != 0) detail::unregister_process(serial_);
   gate_->shut();
   if (state() == ProcessState::running) static_cast<void>(stop(Deadline::after(std::chrono::seconds{1})));
-  detach();
+  if (link_) detach();
   link_.reset();
   close_proxies(Error{Errc::stopped, "process '" + name_ + "' was destroyed"});
 }
@@ -110,39 +77,163 @@ void MessageProcess::Frontend::require_created() const {
     throw_error(Error{Errc::already_started, "process '" + name_ + "' was started before; make another one"});
 }
 
+// --- Birth -----------------------------------------------------------------------------------------------------------
+
 void MessageProcess::Frontend::start() {
   require_created();
+  const std::lock_guard one_at_a_time{start_mutex_};
+  const detail::BackendSeat seat{link_->segment(), log_ring_->shared_memory()};
+  ForkServer* const server = ForkServer::current();
+  auto life = fork_here(seat);
+  if (!life && life.error().code() == Errc::threads_exist && server != nullptr && server->knows(serial_))
+    life = fork_by_server(*server, seat, default_deadline());
+  if (!life) throw_error(std::move(life).error().with_context("process '" + name_ + "'"));
+  begin(std::move(*life));
+}
+
+void MessageProcess::Frontend::start_spawned(ServedMain main, std::vector<std::byte> arguments) {
+  require_created();
+  const std::lock_guard one_at_a_time{start_mutex_};
+  spawned_by_ = SpawnedBy{main, std::move(arguments)};
+  ForkServer* const server = ForkServer::current();
+  if (server == nullptr)
+    throw_error(Error{Errc::not_started, "process '" + name_ + "' cannot be spawned: this program has no fork server"});
+  auto life = fork_by_server(*server, {link_->segment(), log_ring_->shared_memory()}, default_deadline());
+  if (!life) throw_error(std::move(life).error().with_context("process '" + name_ + "'"));
+  begin(std::move(*life));
+}
+
+Result<void> MessageProcess::Frontend::restart(Deadline deadline) {
+  const std::lock_guard one_at_a_time{start_mutex_};
+  if (state() == ProcessState::created) return fail(Errc::not_started, "process '" + name_ + "' has not been started");
+  if (state() == ProcessState::running) return fail(Errc::invalid_state, "process '" + name_ + "' still runs");
+  PRONG_TRY_ASSIGN(auto segment, link_->make_segment());
+  PRONG_TRY_ASSIGN(next_log_ring_, LogRing::create(name_));
+  const detail::BackendSeat seat{segment, next_log_ring_->shared_memory()};
+  ForkServer* const server = ForkServer::current();
+  auto life = server != nullptr && (spawned_by_ || server->knows(serial_)) ? fork_by_server(*server, seat, deadline)
+                                                                           : fork_here(seat);
+  if (!life) return std::move(life).error().with_context("process '" + name_ + "'");
+  next_life_ = std::move(*life);
+  auto reopened = link_->reopen(std::move(segment), next_life_->descriptor(), deadline);
+  if (!reopened && next_life_) {
+    next_life_->signal(SIGKILL);
+    next_life_.reset();  // reaps it
+  }
+  return reopened;
+}
+
+Result<MessageProcess::Frontend::Life> MessageProcess::Frontend::fork_here(const detail::BackendSeat& seat) {
   // What is buffered now would be written by both processes.
   std::cout.flush();
   std::clog.flush();
   std::fflush(nullptr);
-  log_ring_.share_with_children(true).value();
-  auto child = os::ChildProcess::fork([this] { return owner_.backend_main(); });
-  log_ring_.share_with_children(false).value();
-  if (!child) throw_error(std::move(child).error().with_context("process '" + name_ + "'"));
-  begin(std::make_unique<ForkedLife>(std::move(*child)));
+  auto child = os::ChildProcess::fork([&] {
+    os::lead_process_group();
+    os::die_with_parent(parent_pid_);
+    const std::vector<int> own = seat.descriptors();
+    std::vector<int> kept = owner_.inherited_;
+    kept.insert(kept.end(), own.begin(), own.end());
+    if (!os::close_all_but_inherited(kept)) return 1;
+    return backend_main(seat);
+  });
+  if (!child) return std::move(child).error();
+  // Done by the child, too: whoever comes first. So the group exists before anybody can ask for its end.
+  ::setpgid(child->pid(), child->pid());
+  if (ForkServer* const server = ForkServer::current()) server->group_begins(child->pid());
+  return detail::life_of(std::move(*child));
+}
+
+Result<MessageProcess::Frontend::Life> MessageProcess::Frontend::fork_by_server(ForkServer& server,
+                                                                                const detail::BackendSeat& seat,
+                                                                                Deadline deadline) {
+  const std::vector<int>& inherited = owner_.inherited_;
+  const std::vector<std::byte> payload =
+      detail::seat_payload(serial_, seat, inherited, spawned_by_ ? Bytes{spawned_by_->arguments} : Bytes{});
+  std::vector<int> descriptors = seat.descriptors();
+  descriptors.insert(descriptors.end(), inherited.begin(), inherited.end());
+  PRONG_TRY_ASSIGN(auto child, server.launch(spawned_by_ ? spawned_by_->main : &Frontend::served_main, payload,
+                                             descriptors, deadline));
+  return detail::life_of(std::move(child));
 }
 
 void MessageProcess::Frontend::start_in_thread() {
   require_created();
-  begin(std::make_unique<ThreadLife>([this] {
-    const int code = owner_.backend_loop();
+  begin(detail::life_of_thread([this] {
+    const int code = owner_.backend_loop(link_->segment());
     owner_.backend_.reset();  // in the thread that its loop belongs to
     return code;
   }));
 }
 
-void MessageProcess::Frontend::begin(std::unique_ptr<BackendLife> life) {
-  life_ = std::move(life);
+void MessageProcess::Frontend::begin(Life life) {
+  const int end = life->descriptor();
+  {
+    const std::lock_guard lock{mutex_};
+    life_ = std::move(life);
+  }
+  incarnation_.store(1, std::memory_order_release);
   state_.store(ProcessState::running, std::memory_order_release);
-  if (auto started = link_->peer_started(); !started) throw_error(std::move(started).error());
+  if (auto started = link_->peer_started(end); !started) throw_error(std::move(started).error());
 }
+
+void MessageProcess::Frontend::peer_replaced() {
+  log_ring_ = std::move(next_log_ring_);
+  {
+    const std::lock_guard lock{mutex_};
+    former_life_ = std::exchange(life_, std::move(next_life_));
+    said_bye_ = false;
+    bye_error_.reset();
+    bad_message_.reset();
+    end_.reset();
+    for (auto& proxy : proxies_) former_proxies_.push_back(std::move(proxy));
+    proxies_.clear();
+  }
+  ready_.store(false, std::memory_order_release);
+  incarnation_.fetch_add(1, std::memory_order_release);
+  state_.store(ProcessState::running, std::memory_order_release);
+}
+
+std::shared_ptr<detail::BackendLife> MessageProcess::Frontend::life() const {
+  const std::lock_guard lock{mutex_};
+  return life_;
+}
+
+int MessageProcess::Frontend::pid() const {
+  const auto now = life();
+  return now ? now->pid() : 0;
+}
+
+// --- In the process that was forked ----------------------------------------------------------------------------------
+
+int MessageProcess::Frontend::backend_main(const detail::BackendSeat& seat) {
+  const int ignored[] = {SIGINT};
+  os::reset_signals(std::span{ignored}.first(ignore_sigint_ ? 1 : 0));
+  // What this process starts stays below it, however it is started, and ends with it.
+  os::become_subreaper();
+  os::set_process_name(name_.c_str());
+  log_to(seat.log).value();
+  const int code = owner_.backend_loop(seat.segment);
+  // The process leaves by _exit: what the handlers printed goes out now.
+  std::cout.flush();
+  std::fflush(nullptr);
+  return code;
+}
+
+int MessageProcess::Frontend::served_main(Bytes payload, std::span<const int> descriptors) {
+  const auto taken = detail::take_seat(payload, descriptors);
+  MessageProcess* const process = taken ? detail::find_process(taken->serial) : nullptr;
+  return process == nullptr ? 1 : process->frontend_->backend_main(taken->seat.seat());
+}
+
+// --- Messages --------------------------------------------------------------------------------------------------------
 
 Result<void> MessageProcess::Frontend::wait_ready(Deadline deadline) {
   if (state() == ProcessState::created) return fail(Errc::not_started, "process '" + name_ + "' has not been started");
-  if (link_->wait_until([this] { return ready_.load(std::memory_order_acquire); }, deadline)) return {};
-  if (auto why = link_->closed()) return *std::move(why);
-  return fail(Errc::deadline_exceeded, "process '" + name_ + "' did not get ready in time");
+  auto ready = link_->wait_until([this] { return ready_.load(std::memory_order_acquire); }, deadline);
+  if (!ready && ready.error().code() == Errc::deadline_exceeded)
+    return fail(Errc::deadline_exceeded, "process '" + name_ + "' did not get ready in time");
+  return ready;
 }
 
 Result<void> MessageProcess::Frontend::send(const MessageObject& message, Deadline deadline) {
@@ -180,26 +271,41 @@ Result<void> MessageProcess::Frontend::request_stop() {
 Result<void> MessageProcess::Frontend::wait_stop(Deadline deadline) {
   if (state() == ProcessState::created) return fail(Errc::not_started, "process '" + name_ + "' has not been started");
   PRONG_TRY(link_->wait_closed(deadline));
-  const Error why = *link_->closed();
+  const Error why = link_->last_end();
   if (why.code() == Errc::stopped) return {};
   return why;
 }
 
 Result<void> MessageProcess::Frontend::stop(Deadline deadline) {
   if (state() == ProcessState::created) return fail(Errc::not_started, "process '" + name_ + "' has not been started");
-  // A link that is closed or a lane that is full is no reason to give up: the wait below decides.
+  // A link that is closed or a lane that is full is no reason to give up: the waits below decide.
   static_cast<void>(request_stop());
-  auto stopped = wait_stop(deadline);
-  if (stopped || stopped.error().code() != Errc::deadline_exceeded) return stopped;
-  kill();
-  // A killed process goes as soon as the kernel lets it; one in an uninterruptible sleep is waited for just so long.
-  auto killed = wait_stop(Deadline::after(std::chrono::seconds{10}));
-  if (!killed && killed.error().code() == Errc::deadline_exceeded) return killed;
-  return fail(Errc::deadline_exceeded, "process '" + name_ + "' did not stop in time and was killed");
+  const auto is_late = [](const Result<void>& stopped) {
+    return !stopped && stopped.error().code() == Errc::deadline_exceeded;
+  };
+  auto stopped = wait_stop(before(deadline, options_.term_grace));
+  if (is_late(stopped)) {
+    signal(SIGTERM);
+    stopped = wait_stop(deadline);
+    if (is_late(stopped)) {
+      signal(SIGKILL);
+      // A killed process goes as soon as the kernel lets it; one in an uninterruptible sleep is waited for just so
+      // long.
+      stopped = wait_stop(Deadline::after(std::chrono::seconds{10}));
+      if (is_late(stopped)) return stopped;
+    }
+    return fail(Errc::deadline_exceeded, "process '" + name_ + "' did not stop in time and was killed");
+  }
+  return stopped;
 }
 
-void MessageProcess::Frontend::kill() noexcept {
-  if (state() == ProcessState::running) life_->kill();
+void MessageProcess::Frontend::signal(int number) noexcept {
+  if (state() != ProcessState::running) return;
+  if (const auto now = life()) now->signal(number);
+}
+
+void MessageProcess::Frontend::proxy_kill() {
+  signal(SIGKILL);
 }
 
 Result<std::chrono::nanoseconds> MessageProcess::Frontend::ping(Deadline deadline) {
@@ -236,7 +342,10 @@ void MessageProcess::Frontend::detach() noexcept {
 // --- What the reader tells -----------------------------------------------------------------------------------------
 
 Error MessageProcess::Frontend::peer_gone() {
-  const auto status = life_->collect();
+  const auto gone = life();
+  const int pid = gone->pid();
+  const auto status = gone->collect();
+  if (ForkServer* const server = ForkServer::current()) server->group_ends(pid);
   reader_turn();
   Error why;
   {
@@ -251,9 +360,9 @@ Error MessageProcess::Frontend::peer_gone() {
       why = Error{Errc::stopped, "process '" + name_ + "' has stopped"};
     else
       why = Error::from_death(
-          {.process = name_, .pid = life_->pid(), .exit_code = status->code, .signal = status->signal, .command = {}});
+          {.process = name_, .pid = pid, .exit_code = status->code, .signal = status->signal, .command = {}});
     end_ = why;
-    final_usage_ = life_->usage();
+    final_usage_ = gone->usage();
   }
   state_.store(ProcessState::ended, std::memory_order_release);
   close_proxies(why);
@@ -261,13 +370,14 @@ Error MessageProcess::Frontend::peer_gone() {
 }
 
 void MessageProcess::Frontend::peer_is_bad(const Error& why) {
+  const int bad_pid = pid();
   {
     const std::lock_guard lock{mutex_};
     if (!bad_message_)
-      bad_message_ = Error{Errc::bad_message, "process '" + name_ + "' (pid " + std::to_string(life_->pid()) +
+      bad_message_ = Error{Errc::bad_message, "process '" + name_ + "' (pid " + std::to_string(bad_pid) +
                                                   ") broke the protocol and was killed: " + why.message()};
   }
-  kill();
+  signal(SIGKILL);
 }
 
 void MessageProcess::Frontend::control_message(const MessageHeader& header, Bytes payload) {
@@ -280,7 +390,7 @@ void MessageProcess::Frontend::control_message(const MessageHeader& header, Byte
 }
 
 void MessageProcess::Frontend::reader_turn() {
-  if (auto drained = log_ring_.drain(); !drained) peer_is_bad(drained.error());
+  if (auto drained = log_ring_->drain(); !drained) peer_is_bad(drained.error());
 }
 
 // --- Actors of the frontend ----------------------------------------------------------------------------------------

@@ -4,26 +4,18 @@
 #include "prong/actor/proxy_actor.hpp"
 #include "prong/link/frontend_link.hpp"
 #include "prong/log/log_ring.hpp"
-#include "prong/os/child_process.hpp"
+#include "prong/process/detail/backend_life.hpp"
+#include "prong/process/detail/backend_seat.hpp"
 #include "prong/process/detail/reader_thread.hpp"
+#include "prong/process/fork_server.hpp"
 #include "prong/process/message_process.hpp"
 
+#include <memory>
 #include <mutex>
+#include <optional>
+#include <vector>
 
 namespace prong {
-
-/// The life of a backend: a forked process, or a thread of this one where a test wants to look inside.
-class BackendLife {
- public:
-  virtual ~BackendLife() = default;
-  /// Returns the descriptor that is readable once the backend has ended.
-  [[nodiscard]] virtual int descriptor() const noexcept = 0;
-  [[nodiscard]] virtual int pid() const noexcept = 0;
-  /// Requires: descriptor() is readable. Fails with: system.
-  [[nodiscard]] virtual Result<os::ExitStatus> collect() = 0;
-  virtual void kill() noexcept = 0;
-  [[nodiscard]] virtual os::ResourceUsage usage() const = 0;
-};
 
 class MessageProcess::Frontend final : private link::PeerLife, private actor::ProxyTarget {
  public:
@@ -35,6 +27,9 @@ class MessageProcess::Frontend final : private link::PeerLife, private actor::Pr
   void check_process(const char* member) const;
   void start();
   void start_in_thread();
+  /// Starts a process that no copy of this program knows: `main` makes it from `arguments`.
+  void start_spawned(ServedMain main, std::vector<std::byte> arguments);
+  Result<void> restart(Deadline deadline);
   Result<void> wait_ready(Deadline deadline);
   Result<void> send(const MessageObject& message, Deadline deadline);
   ReplyReference request(const MessageObject& message, Deadline deadline);
@@ -44,7 +39,7 @@ class MessageProcess::Frontend final : private link::PeerLife, private actor::Pr
   Result<void> request_stop();
   Result<void> wait_stop(Deadline deadline);
   Result<void> stop(Deadline deadline);
-  void kill() noexcept;
+  void signal(int number) noexcept;
   Result<std::chrono::nanoseconds> ping(Deadline deadline);
   ProcessStatistics statistics() const;
   void attach(loop::EventLoop& loop);
@@ -53,20 +48,25 @@ class MessageProcess::Frontend final : private link::PeerLife, private actor::Pr
   actor::ProxyActor& proxy(caf::actor_system& system);
 
   [[nodiscard]] link::FrontendLink& link() noexcept { return *link_; }
-  [[nodiscard]] LogRing& log_ring() noexcept { return log_ring_; }
+  /// Runs the backend, in the process that was forked for it. Returns the exit code.
+  int backend_main(const detail::BackendSeat& seat);
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
   [[nodiscard]] const ProcessOptions& options() const noexcept { return options_; }
   [[nodiscard]] ProcessState state() const noexcept { return state_.load(std::memory_order_acquire); }
   [[nodiscard]] bool is_of_this_process() const noexcept;
-  [[nodiscard]] int parent_pid() const noexcept { return parent_pid_; }
-  [[nodiscard]] int pid() const noexcept { return life_ ? life_->pid() : 0; }
-  [[nodiscard]] bool ignores_sigint() const noexcept { return ignore_sigint_; }
+  [[nodiscard]] int pid() const;
+  [[nodiscard]] std::uint64_t incarnation() const noexcept { return incarnation_.load(std::memory_order_acquire); }
   void ignore_sigint() noexcept { ignore_sigint_ = true; }
   [[nodiscard]] Deadline default_deadline() const noexcept { return Deadline::after(options_.default_deadline); }
 
  private:
-  int death_descriptor() const noexcept override { return life_ ? life_->descriptor() : -1; }
+  struct SpawnedBy {
+    ServedMain main = nullptr;
+    std::vector<std::byte> arguments;
+  };
+
   Error peer_gone() override;
+  void peer_replaced() override;
   void peer_is_bad(const Error& why) override;
   void control_message(const MessageHeader& header, Bytes payload) override;
   void reader_turn() override;
@@ -74,23 +74,36 @@ class MessageProcess::Frontend final : private link::PeerLife, private actor::Pr
   Result<void> proxy_send(const MessageObject& message) override;
   void proxy_request(const MessageObject& message, std::function<void(Result<Value>)> done) override;
   void proxy_stop() override { static_cast<void>(request_stop()); }
-  void proxy_kill() override { kill(); }
+  void proxy_kill() override;
   void close_proxies(const Error& why);
-  void begin(std::unique_ptr<BackendLife> life);
+  void begin(std::unique_ptr<detail::BackendLife> life);
   void require_created() const;
+  using Life = std::unique_ptr<detail::BackendLife>;
+  Result<Life> fork_here(const detail::BackendSeat& seat);
+  Result<Life> fork_by_server(ForkServer& server, const detail::BackendSeat& seat, Deadline deadline);
+  static int served_main(Bytes payload, std::span<const int> descriptors);
+  [[nodiscard]] std::shared_ptr<detail::BackendLife> life() const;
 
   MessageProcess& owner_;
   const std::string name_;
   const ProcessOptions options_;
   const std::uint64_t token_;
   const int parent_pid_;
+  std::uint64_t serial_ = 0;
   bool ignore_sigint_ = false;
-  std::unique_ptr<BackendLife> life_;
+  std::optional<SpawnedBy> spawned_by_;
   std::atomic<ProcessState> state_{ProcessState::created};
-  LogRing log_ring_;
+  std::atomic<std::uint64_t> incarnation_{0};
+  std::optional<LogRing> log_ring_;  // of the reader; not there in a backend that was spawned, as the link is not
   std::unique_ptr<link::FrontendLink> link_;
 
+  std::mutex start_mutex_;  // one restart at a time; guards the successors
+  Life next_life_;
+  std::optional<LogRing> next_log_ring_;
+
   mutable std::mutex mutex_;  // guards what follows
+  std::shared_ptr<detail::BackendLife> life_;
+  std::shared_ptr<detail::BackendLife> former_life_;  // a thread may still sleep on its descriptor
   std::atomic<bool> ready_{false};
   bool said_bye_ = false;
   std::optional<Error> bye_error_;
@@ -100,7 +113,8 @@ class MessageProcess::Frontend final : private link::PeerLife, private actor::Pr
 
   std::mutex proxy_mutex_;
   std::shared_ptr<actor::ProxyGate> gate_;
-  std::vector<std::unique_ptr<actor::ProxyActor>> proxies_;
+  std::vector<std::unique_ptr<actor::ProxyActor>> proxies_;         // of the present incarnation
+  std::vector<std::unique_ptr<actor::ProxyActor>> former_proxies_;  // handles to them were given out
   std::shared_ptr<detail::ReaderThread> reader_;
 };
 
