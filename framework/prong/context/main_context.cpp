@@ -5,6 +5,8 @@
 #include "prong/base/type_name.hpp"
 #include "prong/loop/event_loop.hpp"
 #include "prong/os/event_fd.hpp"
+#include "prong/os/threads.hpp"
+#include "prong/process/fork_server.hpp"
 
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -80,16 +82,20 @@ class MainContext::Implementation {
       if (one->attached || one->process->state() == ProcessState::created) continue;
       one->process->attach(*loop_);
       one->attached = true;
-      one->watch = loop_
-                       ->watch(one->process->pipe().descriptor(), loop::Trigger::level,
-                               [this, managed = one.get()] { receive(*managed); })
-                       .value();
+      watch_pipe(*one);
+      one->process->on_restart([this, managed = one.get()] { watch_pipe(*managed); });
     }
+  }
+  void watch_pipe(Managed& one) {
+    one.watch =
+        loop_->watch(one.process->pipe().descriptor(), loop::Trigger::level, [this, &one] { receive(one); }).value();
   }
   void detach_all() noexcept {
     for (const auto& one : processes_) {
       one->watch = {};
-      if (std::exchange(one->attached, false)) one->process->detach();
+      if (!std::exchange(one->attached, false)) continue;
+      one->process->on_restart(nullptr);
+      one->process->detach();
     }
   }
 
@@ -148,18 +154,37 @@ class MainContext::Implementation {
     return true;
   }
 
-  void stop_all(Deadline deadline) {
-    // All are asked before any is waited for: they end together.
+  void stop_all(Deadline deadline, const Logger& logger) {
+    std::vector<MessageProcess*> started;
     for (const auto& one : processes_)
-      if (one->process->state() == ProcessState::running) one->process->request_stop();
-    for (const auto& one : processes_)
-      if (one->process->state() != ProcessState::created) static_cast<void>(one->process->stop(deadline));
+      if (one->process->state() != ProcessState::created) started.push_back(one->process);
+    for (const auto& stopped : MessageProcess::stop_all(started, deadline))
+      if (!stopped && stopped.error().code() == Errc::deadline_exceeded)
+        logger.warning("{}", stopped.error().message());
+  }
+
+  // Between the processes, which the snapshot shall have, and the threads.
+  void make_fork_server() {
+    if (ForkServer::current() != nullptr || !os::require_single_thread("a fork server")) return;
+    fork_server_ = std::make_unique<ForkServer>();
+    fork_server_watch_ =
+        loop_->watch(fork_server_->descriptor(), loop::Trigger::level, [this] { fork_server_event(); }).value();
+  }
+  void fork_server_event() {
+    fork_server_->handle_events();
+    if (!fork_server_->alive()) fork_server_watch_ = {};
+  }
+  void end_fork_server() noexcept {
+    fork_server_watch_ = {};
+    fork_server_.reset();
   }
 
   std::unique_ptr<loop::EventLoop> loop_;
   os::EventFd stop_event_;
   loop::Watch stop_watch_;
   std::vector<std::unique_ptr<Managed>> processes_;
+  std::unique_ptr<ForkServer> fork_server_;
+  loop::Watch fork_server_watch_;
   std::map<int, loop::Watch> watches_;
   std::optional<StopSignals> signals_;
   loop::Watch signal_watch_;
@@ -184,6 +209,7 @@ void MainContext::start() {
   implementation_->open_ = true;
   static_cast<void>(logger());
   start_processes();
+  implementation_->make_fork_server();
   start_threads();
 }
 
@@ -213,6 +239,7 @@ void MainContext::close_once() {
   if (!std::exchange(implementation_->open_, false)) return;
   implementation_->detach_all();
   close();
+  implementation_->end_fork_server();
   implementation_->leave_signals();
 }
 
@@ -258,7 +285,7 @@ bool MainContext::run_until(const std::function<bool()>& done, Deadline deadline
 }
 
 void MainContext::close() {
-  implementation_->stop_all(Deadline::after(close_deadline()));
+  implementation_->stop_all(Deadline::after(close_deadline()), logger());
 }
 
 void MainContext::manage(MessageProcess& process) {

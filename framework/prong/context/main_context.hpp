@@ -47,7 +47,8 @@ class MainContext {
  protected:
   /// Constructs and starts processes. Runs while the program has one thread; start() refuses otherwise.
   virtual void start_processes() = 0;
-  /// Starts threads, and libraries that have some.
+  /// Starts threads, and libraries that have some. From here on there is a ForkServer, unless the program has threads
+  /// already: it restarts the processes that there are, and spawn() adds others.
   virtual void start_threads() {}
   /// Waits for messages and other events until stop(). Returns the exit code.
   ///
@@ -58,7 +59,8 @@ class MainContext {
   bool run_until(const std::function<bool()>& done, Deadline deadline);
   /// Ends what start_processes() and start_threads() began; always called, once, also after an exception.
   ///
-  /// The default stops all managed processes at once, with close_deadline() for all of them together.
+  /// The default stops all managed processes at the same time, with close_deadline() for all of them together, and logs
+  /// which had to be killed. Afterwards the fork server ends, and with it every process that it has started.
   virtual void close();
   /// How long close() waits before it kills.
   [[nodiscard]] virtual std::chrono::nanoseconds close_deadline() const { return std::chrono::seconds{5}; }

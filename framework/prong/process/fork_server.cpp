@@ -214,6 +214,12 @@ ForkServer::Statistics ForkServer::statistics() const {
   return implementation_->statistics_;
 }
 
+bool ForkServer::alive() const {
+  implementation_->handle_events();
+  const std::lock_guard lock{implementation_->mutex_};
+  return !implementation_->gone_;
+}
+
 int ForkServer::descriptor() const noexcept {
   return implementation_->keeper_.descriptor();
 }

@@ -53,6 +53,8 @@ class ForkServer {
   /// Returns the pid of the process that forks now.
   [[nodiscard]] pid_t pid() const;
   [[nodiscard]] Statistics statistics() const;
+  /// Tells whether processes can be started: not if its keeper was ended from outside.
+  [[nodiscard]] bool alive() const;
   /// Returns a descriptor that is readable when handle_events() has something to report.
   [[nodiscard]] int descriptor() const noexcept;
   /// Logs what has become of the server since. launch() does it too. Blocks: never.

@@ -125,8 +125,17 @@ Result<void> MessageProcess::wait_stop(Deadline deadline) {
 }
 
 Result<void> MessageProcess::stop(Deadline deadline) {
-  frontend_->check_process("stop");
-  return frontend_->stop(deadline);
+  MessageProcess* const self = this;
+  return std::move(stop_all({&self, 1}, deadline).front());
+}
+
+std::vector<Result<void>> MessageProcess::stop_all(std::span<MessageProcess* const> processes, Deadline deadline) {
+  std::vector<Frontend*> frontends;
+  for (MessageProcess* const process : processes) {
+    process->frontend_->check_process("stop");
+    frontends.push_back(process->frontend_.get());
+  }
+  return Frontend::stop_all(frontends, deadline);
 }
 
 Result<void> MessageProcess::stop() {
@@ -186,6 +195,10 @@ Logger& MessageProcess::logger() {
     logger_ = std::move(renamed);
   }
   return *logger_;
+}
+
+void MessageProcess::on_restart(std::function<void()> handler) {
+  frontend_->on_restart(std::move(handler));
 }
 
 void MessageProcess::add_command(actor::Command command) {

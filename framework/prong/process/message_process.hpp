@@ -12,6 +12,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,7 @@ class Spawner;
 }
 
 class ForkServer;
+class MainContext;
 
 class MessageProcess;
 
@@ -138,6 +140,8 @@ class MessageProcess : public Peer {
   Result<void> stop(Deadline deadline);
   /// As stop(), with the default deadline.
   Result<void> stop();
+  /// As stop() for each of `processes`, all at the same time: any number takes as long as the slowest one.
+  static std::vector<Result<void>> stop_all(std::span<MessageProcess* const> processes, Deadline deadline);
   /// Sends SIGTERM to the backend. Blocks: never.
   void terminate() noexcept;
   /// Kills the backend with SIGKILL. Blocks: never.
@@ -227,6 +231,7 @@ class MessageProcess : public Peer {
   friend class testing::InProcess;
   friend class detail::Spawner;
   friend class ForkServer;
+  friend class MainContext;
 
   template <auto Handler, std::size_t... index, class Tuple>
   auto call_with(std::index_sequence<index...>, Tuple&& arguments) {
@@ -241,6 +246,7 @@ class MessageProcess : public Peer {
     return Future<Returned>{send_call(number, scratch, deadline), &actor::decode_reply<Returned>};
   }
 
+  void on_restart(std::function<void()> handler);
   void add_command(actor::Command command);
   [[nodiscard]] const actor::CommandTable& commands() const noexcept;
   [[nodiscard]] Deadline default_deadline() const noexcept;

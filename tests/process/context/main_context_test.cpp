@@ -4,13 +4,19 @@
 #include "process_test.hpp"
 #include "prong/base/exception.hpp"
 #include "prong/context/safe_select.hpp"
+#include "prong/os/shared_memory.hpp"
 #include "prong/os/unique_fd.hpp"
+#include "prong/process/spawn.hpp"
 
 #include <fcntl.h>
 #include <sys/resource.h>
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <atomic>
 #include <csignal>
+#include <fstream>
 #include <future>
 #include <thread>
 
@@ -150,11 +156,8 @@ TEST_F(MainContext_, runs_in_a_thread_of_its_own_and_is_stopped) {
   EXPECT_EQ(manager.second.state(), ProcessState::ended);
 }
 
-TEST_F(MainContext_, refuses_a_fork_once_threads_exist_naming_them_and_closes) {
+TEST_F(MainContext_, refuses_to_fork_what_the_snapshot_has_not_once_threads_exist_naming_them_and_closes) {
   class Late : public MainContext {
-   public:
-    TestProcess process;
-
    private:
     void start_processes() override {}
     void start_threads() override {
@@ -164,7 +167,7 @@ TEST_F(MainContext_, refuses_a_fork_once_threads_exist_naming_them_and_closes) {
         leave_.get_future().wait();
       }};
       named_.get_future().wait();
-      process.start();
+      TestProcess{}.start();
     }
     void close() override {
       leave_.set_value();
@@ -182,6 +185,116 @@ TEST_F(MainContext_, refuses_a_fork_once_threads_exist_naming_them_and_closes) {
     EXPECT_EQ(exception.code(), Errc::threads_exist);
     EXPECT_NE(std::string{exception.what()}.find("early-bird"), std::string::npos);
   }
+}
+
+// Restarts its worker each time it dies, and adds another one, while a thread of its own runs.
+class Phoenix : public MainContext {
+ public:
+  int lives = 0;
+  std::string heard;
+  int spawned_sum = 0;
+
+ protected:
+  void start_processes() override {
+    manage(worker_);
+    on_message(worker_, [this](const MessageObject& message) {
+      heard += message["text"].as<std::string>();
+      worker_.kill();
+    });
+    on_end(worker_, [this](const Result<void>& end) {
+      ASSERT_EQ(end.error().code(), Errc::process_expired);
+      if (++lives == 5) return stop();
+      ASSERT_TRUE(worker_.restart(Deadline::after(20s)));
+      say();
+    });
+    worker_.start();
+    say();
+  }
+  void start_threads() override {
+    thread_ = std::thread{[this] { done_.get_future().wait(); }};
+    const auto added = spawn<TestProcess>("added");
+    spawned_sum = added->add(1, 2).get();
+  }
+  void close() override {
+    done_.set_value();
+    thread_.join();
+    MainContext::close();
+  }
+
+ private:
+  void say() { worker_.send_message_to_back({"say", {{"text", std::to_string(worker_.incarnation())}}}); }
+
+  TestProcess worker_{"worker"};
+  std::promise<void> done_;
+  std::thread thread_;
+};
+
+TEST_F(MainContext_, restarts_and_adds_processes_while_it_has_threads) {
+  Phoenix context;
+
+  EXPECT_EQ(context.run(), 0);
+
+  EXPECT_EQ(context.heard, "12345");
+  EXPECT_EQ(context.spawned_sum, 3);
+}
+
+// What stubborn backends find out about each other.
+struct Family {
+  std::atomic<int> pids[20];
+  std::atomic<int> asked_while_all_lived;
+};
+
+class Stubborn : public MessageProcess {
+ public:
+  explicit Stubborn(Family& shared) : MessageProcess{"stubborn"} { family = &shared; }
+
+ private:
+  static bool lives(int pid) {
+    std::ifstream stat{"/proc/" + std::to_string(pid) + "/stat"};
+    std::string line;
+    std::getline(stat, line);
+    const auto name_end = line.rfind(')');
+    return name_end != std::string::npos && line.at(name_end + 2) != 'Z';
+  }
+  static void asked(int) {
+    if (std::all_of(std::begin(family->pids), std::end(family->pids), lives)) ++family->asked_while_all_lived;
+  }
+  void pre_run() override { ::signal(SIGTERM, &asked); }
+  void run() override {
+    for (;;) ::pause();
+  }
+  inline static Family* family = nullptr;
+};
+
+TEST_F(MainContext_, twenty_stubborn_backends_are_stopped_together) {
+  const auto memory = os::SharedMemory::create("family", sizeof(Family)).value();
+  const auto mapping = memory.map(os::Access::read_write).value();
+  auto& family = *new (mapping.data()) Family{};
+  class Context : public MainContext {
+   public:
+    explicit Context(Family& family_) : family{family_} {}
+    Family& family;
+    std::vector<std::unique_ptr<Stubborn>> processes;
+
+   protected:
+    void start_processes() override {
+      for (int i = 0; i < 20; ++i) {
+        processes.push_back(std::make_unique<Stubborn>(family));
+        manage(*processes.back());
+        processes.back()->start();
+        family.pids[i] = processes.back()->pid();
+      }
+      for (const auto& process : processes) process->wait_ready(Deadline::after(20s)).value();
+    }
+    int main_loop() override { return 0; }
+    std::chrono::nanoseconds close_deadline() const override { return 600ms; }
+  };
+  Context context{family};
+
+  EXPECT_EQ(context.run(), 0);
+
+  for (const auto& process : context.processes) EXPECT_EQ(process->state(), ProcessState::ended);
+  EXPECT_EQ(family.asked_while_all_lived, 20);
 }
 
 TEST_F(MainContext_, safe_select_takes_descriptors_above_1024_and_names_one_that_is_not_open) {

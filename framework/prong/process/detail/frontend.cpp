@@ -56,7 +56,10 @@ MessageProcess::Frontend::Frontend(MessageProcess& owner, std::string name, cons
 MessageProcess::Frontend::~Frontend() {
   if (serial_ != 0) detail::unregister_process(serial_);
   gate_->shut();
-  if (state() == ProcessState::running) static_cast<void>(stop(Deadline::after(std::chrono::seconds{1})));
+  if (state() == ProcessState::running) {
+    Frontend* const self = this;
+    static_cast<void>(stop_all({&self, 1}, Deadline::after(std::chrono::seconds{1})));
+  }
   if (link_) detach();
   link_.reset();
   close_proxies(Error{Errc::stopped, "process '" + name_ + "' was destroyed"});
@@ -192,6 +195,7 @@ void MessageProcess::Frontend::peer_replaced() {
   ready_.store(false, std::memory_order_release);
   incarnation_.fetch_add(1, std::memory_order_release);
   state_.store(ProcessState::running, std::memory_order_release);
+  if (restart_handler_) restart_handler_();
 }
 
 std::shared_ptr<detail::BackendLife> MessageProcess::Frontend::life() const {
@@ -276,27 +280,41 @@ Result<void> MessageProcess::Frontend::wait_stop(Deadline deadline) {
   return why;
 }
 
-Result<void> MessageProcess::Frontend::stop(Deadline deadline) {
-  if (state() == ProcessState::created) return fail(Errc::not_started, "process '" + name_ + "' has not been started");
-  // A link that is closed or a lane that is full is no reason to give up: the waits below decide.
-  static_cast<void>(request_stop());
-  const auto is_late = [](const Result<void>& stopped) {
-    return !stopped && stopped.error().code() == Errc::deadline_exceeded;
-  };
-  auto stopped = wait_stop(before(deadline, options_.term_grace));
-  if (is_late(stopped)) {
-    signal(SIGTERM);
-    stopped = wait_stop(deadline);
-    if (is_late(stopped)) {
-      signal(SIGKILL);
-      // A killed process goes as soon as the kernel lets it; one in an uninterruptible sleep is waited for just so
-      // long.
-      stopped = wait_stop(Deadline::after(std::chrono::seconds{10}));
-      if (is_late(stopped)) return stopped;
-    }
-    return fail(Errc::deadline_exceeded, "process '" + name_ + "' did not stop in time and was killed");
+std::vector<Result<void>> MessageProcess::Frontend::stop_all(std::span<Frontend* const> frontends, Deadline deadline) {
+  std::vector<Result<void>> outcomes;
+  std::chrono::nanoseconds grace{0};
+  for (Frontend* const one : frontends) {
+    // A link that is closed or a lane that is full is no reason to give up: the waits below decide.
+    static_cast<void>(one->request_stop());
+    grace = std::max(grace, one->options_.term_grace);
   }
-  return stopped;
+  // Whoever is asked together is waited for together: each wait ends at the same time for all.
+  const auto wait_for_all = [&](Deadline until) {
+    outcomes.clear();
+    for (Frontend* const one : frontends) outcomes.push_back(one->wait_stop(until));
+  };
+  const auto signal_late_ones = [&](int number) {
+    bool any = false;
+    for (std::size_t i = 0; i < frontends.size(); ++i) {
+      if (outcomes[i] || outcomes[i].error().code() != Errc::deadline_exceeded) continue;
+      frontends[i]->stop_signal_ = number;
+      frontends[i]->signal(number);
+      any = true;
+    }
+    return any;
+  };
+  wait_for_all(before(deadline, grace));
+  if (signal_late_ones(SIGTERM)) {
+    wait_for_all(deadline);
+    // A killed process goes as soon as the kernel lets it; one in an uninterruptible sleep is waited for just so long.
+    if (signal_late_ones(SIGKILL)) wait_for_all(Deadline::after(std::chrono::seconds{10}));
+  }
+  for (std::size_t i = 0; i < frontends.size(); ++i)
+    if (const int number = std::exchange(frontends[i]->stop_signal_, 0); number != 0)
+      outcomes[i] =
+          fail(Errc::deadline_exceeded, "process '" + frontends[i]->name_ + "' did not stop in time and was " +
+                                            (number == SIGKILL ? "killed" : "ended by SIGTERM"));
+  return outcomes;
 }
 
 void MessageProcess::Frontend::signal(int number) noexcept {

@@ -38,7 +38,8 @@ class MessageProcess::Frontend final : private link::PeerLife, private actor::Pr
   int box_descriptor();
   Result<void> request_stop();
   Result<void> wait_stop(Deadline deadline);
-  Result<void> stop(Deadline deadline);
+  /// Asks all to stop, then waits for all, and so on: the time of one is that of any number.
+  static std::vector<Result<void>> stop_all(std::span<Frontend* const> frontends, Deadline deadline);
   void signal(int number) noexcept;
   Result<std::chrono::nanoseconds> ping(Deadline deadline);
   ProcessStatistics statistics() const;
@@ -56,6 +57,9 @@ class MessageProcess::Frontend final : private link::PeerLife, private actor::Pr
   [[nodiscard]] bool is_of_this_process() const noexcept;
   [[nodiscard]] int pid() const;
   [[nodiscard]] std::uint64_t incarnation() const noexcept { return incarnation_.load(std::memory_order_acquire); }
+  /// Has `handler` called after each restart, in the thread that reads. Requires: nothing reads meanwhile, or this
+  /// thread does.
+  void on_restart(std::function<void()> handler) { restart_handler_ = std::move(handler); }
   void ignore_sigint() noexcept { ignore_sigint_ = true; }
   [[nodiscard]] Deadline default_deadline() const noexcept { return Deadline::after(options_.default_deadline); }
 
@@ -96,6 +100,9 @@ class MessageProcess::Frontend final : private link::PeerLife, private actor::Pr
   std::atomic<std::uint64_t> incarnation_{0};
   std::optional<LogRing> log_ring_;  // of the reader; not there in a backend that was spawned, as the link is not
   std::unique_ptr<link::FrontendLink> link_;
+
+  int stop_signal_ = 0;  // what stop_all() had to send
+  std::function<void()> restart_handler_;
 
   std::mutex start_mutex_;  // one restart at a time; guards the successors
   Life next_life_;
