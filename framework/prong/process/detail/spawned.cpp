@@ -78,7 +78,7 @@ Result<TakenSeat> take_seat(Bytes payload, std::span<const int> descriptors) {
     return fail(Errc::malformed, "a seat without its descriptors");
   std::vector<InheritedNumber> wanted(message.inherited_count);
   if (payload.size() < wanted.size() * sizeof(InheritedNumber)) return fail(Errc::malformed, "half a seat");
-  std::memcpy(wanted.data(), payload.data(), wanted.size() * sizeof(InheritedNumber));
+  if (!wanted.empty()) std::memcpy(wanted.data(), payload.data(), wanted.size() * sizeof(InheritedNumber));
   PRONG_TRY_ASSIGN(const std::vector<int> placed, place(descriptors, wanted));
   PRONG_TRY(os::close_all_but_inherited(placed));
   PRONG_TRY_ASSIGN(auto seat, OwnedSeat::open(placed, message.ring_bytes));
