@@ -58,6 +58,23 @@ TEST_F(ContactSheet_, fills_up_with_calm_moments_where_there_are_no_others) {
   EXPECT_EQ(seconds(sheet), (std::vector<int>{0, 1}));
 }
 
+TEST_F(ContactSheet_, is_made_again_from_the_pictures_it_took) {
+  const ContactSheetOptions options{.columns = 2, .rows = 2, .cell_width = 40};
+  ContactSheet sheet{options};
+  ContactSheet again{options};
+  const std::vector<double> busyness{1, 5, 2, 9, 3, 7, 2, 8, 1, 5};
+  for (int i = 0; i < 100; ++i) {
+    const double busy = busyness[static_cast<std::size_t>(i % 10)];
+    if (!sheet.offer(plain(static_cast<std::uint8_t>(i + 20)).view(), i * 700ms, busy).value()) continue;
+    const Image& taken = *sheet.picture_of(i * 700ms);
+    ASSERT_TRUE(again.restore(taken.bytes(), taken.layout().height, i * 700ms, busy));
+  }
+
+  EXPECT_EQ(again.times(), sheet.times());
+  EXPECT_TRUE(std::ranges::equal(again.render().value().bytes(), sheet.render().value().bytes()));
+  EXPECT_EQ(again.restore(as_bytes("no picture"), 30, 0ms, 1).error().code(), Errc::size_invalid);
+}
+
 TEST_F(ContactSheet_, picture_decodes_back_with_every_cell_in_its_place) {
   ContactSheet sheet;
   for (int i = 0; i < 12; ++i)

@@ -48,6 +48,34 @@ TEST_F(Mp4Writer_, round_trip_keeps_every_frame_its_time_and_its_look) {
   }
 }
 
+TEST_F(Mp4Writer_, takes_the_frames_of_a_writer_that_died_and_goes_on_behind_them) {
+  for (const VideoCodec codec : {VideoCodec::best, VideoCodec::mpeg4}) {
+    const Mp4Options options{.width = 192, .height = 144, .rate = {10, 1}, .codec = codec};
+    std::vector<EncodedFrame> kept;
+    {
+      auto first = Mp4Writer::create(path("a.mp4"), options).value();
+      for (int number = 0; number < 25; ++number)
+        kept.push_back(first.encode(tests::slope(192, 144, number).view(), number * 100ms).value());
+    }
+    auto second = Mp4Writer::create(path("a.mp4"), options).value();
+    for (const EncodedFrame& frame : kept) ASSERT_TRUE(second.append(frame));
+    for (int number = 25; number < 40; ++number)
+      ASSERT_TRUE(second.write(tests::slope(192, 144, number).view(), number * 100ms));
+    ASSERT_TRUE(second.finish());
+
+    const std::vector<DecodedFrame> frames = decode(path("a.mp4"));
+
+    ASSERT_EQ(frames.size(), 40U) << second.codec();
+    for (std::size_t number = 0; number < frames.size(); ++number) {
+      EXPECT_EQ(frames[number].info.time, static_cast<int>(number) * 100ms);
+      EXPECT_LT(
+          tests::luma_distance(frames[number].image.view(), tests::slope(192, 144, static_cast<int>(number)).view()),
+          6.0)
+          << number;
+    }
+  }
+}
+
 TEST_F(Mp4Writer_, keeps_irregular_times_and_moves_those_that_do_not_grow) {
   auto writer = Mp4Writer::create(path("a.mp4"), {.width = 64, .height = 48, .rate = {10, 1}}).value();
   const std::vector<std::chrono::nanoseconds> times{0ms, 40ms, 500ms, 500ms, 450ms, 2'000ms};

@@ -71,7 +71,26 @@ Result<bool> ContactSheet::offer(const ImageView& frame, std::chrono::nanosecond
   PRONG_TRY_ASSIGN(Image image, Image::create(PixelFormat::yuv420p, options_.cell_width, cell_height_));
   detail::Scaler scaler;
   PRONG_TRY(scaler.convert(frame, image.view()));
+  insert(std::move(image), time, busyness);
+  return true;
+}
 
+Result<void> ContactSheet::restore(Bytes picture, int height, std::chrono::nanoseconds time, double busyness) {
+  PRONG_TRY_ASSIGN(Image image, Image::create(PixelFormat::yuv420p, options_.cell_width, height));
+  if (picture.size() != image.bytes().size() || (cell_height_ != 0 && height != cell_height_))
+    return fail(Errc::size_invalid, std::to_string(picture.size()) + " bytes are no picture of this sheet");
+  cell_height_ = height;
+  std::ranges::copy(picture, image.bytes().begin());
+  insert(std::move(image), time, busyness);
+  return {};
+}
+
+const Image* ContactSheet::picture_of(std::chrono::nanoseconds time) const noexcept {
+  const auto found = std::ranges::find(pictures_, time, &Picture::time);
+  return found == pictures_.end() ? nullptr : &found->image;
+}
+
+void ContactSheet::insert(Image image, std::chrono::nanoseconds time, double busyness) {
   std::erase_if(pictures_, [&](const Picture& picture) { return are_close(picture.time, time); });
   if (pictures_.size() == capacity()) {
     // The latest of the least busy goes.
@@ -80,7 +99,6 @@ Result<bool> ContactSheet::offer(const ImageView& frame, std::chrono::nanosecond
   }
   const auto place = std::ranges::upper_bound(pictures_, time, {}, &Picture::time);
   pictures_.insert(place, {time, busyness, std::move(image)});
-  return true;
 }
 
 std::vector<std::chrono::nanoseconds> ContactSheet::times() const {

@@ -30,6 +30,13 @@ class ContactSheet {
   /// Returns whether it was taken. Fails with: not_supported (a pixel format that cannot be scaled).
   [[nodiscard]] Result<bool> offer(const ImageView& frame, std::chrono::nanoseconds time, double busyness);
 
+  /// Returns the picture that offer() has taken for `time`, or null.
+  [[nodiscard]] const Image* picture_of(std::chrono::nanoseconds time) const noexcept;
+  /// Takes a picture that picture_of() of another sheet with the same options gave: given in the same order, all that
+  /// were taken make the same sheet. Units: `height` in pixels. Fails with: size_invalid (bytes that are no such
+  /// picture).
+  [[nodiscard]] Result<void> restore(Bytes picture, int height, std::chrono::nanoseconds time, double busyness);
+
   /// Returns how many pictures there are.
   [[nodiscard]] std::size_t size() const noexcept { return pictures_.size(); }
   /// Returns the times of the pictures, in order.
@@ -50,6 +57,7 @@ class ContactSheet {
   [[nodiscard]] bool wants(std::chrono::nanoseconds time, double busyness) const;
   [[nodiscard]] bool are_close(std::chrono::nanoseconds a, std::chrono::nanoseconds b) const noexcept;
   [[nodiscard]] std::size_t capacity() const noexcept;
+  void insert(Image image, std::chrono::nanoseconds time, double busyness);
 
   ContactSheetOptions options_;
   int cell_height_ = 0;            // 0 until the first frame.

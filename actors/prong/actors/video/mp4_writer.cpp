@@ -49,7 +49,8 @@ AVRational clock_of(FrameRate rate) {
 class Mp4Writer::Impl {
  public:
   Result<void> open(std::string path, const Mp4Options& options);
-  Result<void> write(const ImageView& frame, std::chrono::nanoseconds time);
+  Result<EncodedFrame> encode(const ImageView& frame, std::chrono::nanoseconds time);
+  Result<void> append(const EncodedFrame& encoded);
   Result<void> finish();
 
   std::uint64_t frames = 0;
@@ -58,7 +59,6 @@ class Mp4Writer::Impl {
  private:
   Result<void> open_codec();
   Result<void> open_muxer();
-  Result<void> encode(const AVFrame* frame);
   Error error(int number) const;
   static int write_bytes(void* self, std::uint8_t* data, int size);
   static std::int64_t seek(void* self, std::int64_t offset, int whence);
@@ -129,6 +129,7 @@ Result<void> Mp4Writer::Impl::open_codec() {
   detail::Dictionary settings;
   if (codec->id == AV_CODEC_ID_H264) {
     settings.set("preset", "ultrafast");
+    settings.set("tune", "zerolatency");
     settings.set("crf", "23");
   } else {
     codec_->flags |= AV_CODEC_FLAG_QSCALE;
@@ -161,25 +162,7 @@ Result<void> Mp4Writer::Impl::open_muxer() {
   return {};
 }
 
-// Gives the encoder a frame, or null for "no more", and writes the packets that come out.
-Result<void> Mp4Writer::Impl::encode(const AVFrame* frame) {
-  int number = avcodec_send_frame(codec_.get(), frame);
-  while (number >= 0) {
-    number = avcodec_receive_packet(codec_.get(), packet_.get());
-    if (number == AVERROR(EAGAIN) || number == AVERROR_EOF) return {};
-    if (number < 0) break;
-    packet_->stream_index = stream_->index;
-    // The muxer knows how long a frame lasts only from the next one: without this the last would last no time and be
-    // left out by players.
-    packet_->duration = interval_;
-    av_packet_rescale_ts(packet_.get(), codec_->time_base, stream_->time_base);
-    number = av_interleaved_write_frame(muxer_.get(), packet_.get());
-    if (number >= 0) number = muxer_->pb->error;
-  }
-  return error(number);
-}
-
-Result<void> Mp4Writer::Impl::write(const ImageView& picture, std::chrono::nanoseconds time) {
+Result<EncodedFrame> Mp4Writer::Impl::encode(const ImageView& picture, std::chrono::nanoseconds time) {
   PRONG_EXPECT(!finished_, "a finished file takes no more frames");
   const ImageLayout& layout = picture.layout();
   if (layout.format != PixelFormat::yuv420p || layout.width != options_.width || layout.height != options_.height)
@@ -199,7 +182,33 @@ Result<void> Mp4Writer::Impl::write(const ImageView& picture, std::chrono::nanos
   const std::int64_t ticks = av_rescale_q(time.count(), AVRational{1, 1'000'000'000}, codec_->time_base);
   frame_->pts = std::max(ticks, next_ticks_);
   next_ticks_ = frame_->pts + 1;
-  PRONG_TRY(encode(frame_.get()));
+  int number = avcodec_send_frame(codec_.get(), frame_.get());
+  if (number >= 0) number = avcodec_receive_packet(codec_.get(), packet_.get());
+  if (number < 0) return error(number);
+  const auto* const data = reinterpret_cast<const std::byte*>(packet_->data);
+  EncodedFrame encoded{
+      .bytes = {data, data + packet_->size}, .ticks = packet_->pts, .is_key = (packet_->flags & AV_PKT_FLAG_KEY) != 0};
+  av_packet_unref(packet_.get());
+  return encoded;
+}
+
+Result<void> Mp4Writer::Impl::append(const EncodedFrame& encoded) {
+  PRONG_EXPECT(!finished_, "a finished file takes no more frames");
+  if (const int number = av_new_packet(packet_.get(), static_cast<int>(encoded.bytes.size())); number < 0)
+    return error(number);
+  std::ranges::copy(encoded.bytes, reinterpret_cast<std::byte*>(packet_->data));
+  packet_->pts = encoded.ticks;
+  packet_->dts = encoded.ticks;
+  packet_->flags = encoded.is_key ? AV_PKT_FLAG_KEY : 0;
+  packet_->stream_index = stream_->index;
+  // The muxer knows how long a frame lasts only from the next one: without this the last would last no time and be
+  // left out by players.
+  packet_->duration = interval_;
+  av_packet_rescale_ts(packet_.get(), codec_->time_base, stream_->time_base);
+  int number = av_interleaved_write_frame(muxer_.get(), packet_.get());
+  if (number >= 0) number = muxer_->pb->error;
+  if (number < 0) return error(number);
+  next_ticks_ = std::max(next_ticks_, encoded.ticks + 1);
   ++frames;
   return {};
 }
@@ -207,7 +216,6 @@ Result<void> Mp4Writer::Impl::write(const ImageView& picture, std::chrono::nanos
 Result<void> Mp4Writer::Impl::finish() {
   PRONG_EXPECT(!finished_, "a file is finished once");
   finished_ = true;
-  PRONG_TRY(encode(nullptr));
   int number = av_write_trailer(muxer_.get());
   if (number >= 0) number = muxer_->pb->error;
   if (number < 0) return error(number);
@@ -226,7 +234,16 @@ Result<Mp4Writer> Mp4Writer::create(std::string path, const Mp4Options& options)
 }
 
 Result<void> Mp4Writer::write(const ImageView& frame, std::chrono::nanoseconds time) {
-  return impl_->write(frame, time);
+  PRONG_TRY_ASSIGN(const EncodedFrame encoded, encode(frame, time));
+  return append(encoded);
+}
+
+Result<EncodedFrame> Mp4Writer::encode(const ImageView& frame, std::chrono::nanoseconds time) {
+  return impl_->encode(frame, time);
+}
+
+Result<void> Mp4Writer::append(const EncodedFrame& frame) {
+  return impl_->append(frame);
 }
 
 Result<void> Mp4Writer::finish() {

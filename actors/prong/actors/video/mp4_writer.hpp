@@ -3,8 +3,11 @@
 
 #include "prong/actors/video/frame_info.hpp"
 
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace prong::video {
 
@@ -16,6 +19,18 @@ struct Mp4Options {
   int height = 0;    ///< Units: pixels.
   FrameRate rate{};  ///< The usual one: how long the last frame is shown, and how finely times are kept.
   VideoCodec codec = VideoCodec::best;
+};
+
+/// One frame as the encoder left it. Plain data, which an archive can save.
+struct EncodedFrame {
+  std::vector<std::byte> bytes;
+  std::int64_t ticks = 0;  ///< When it is shown. Units: the writer's clock, which its options decide.
+  bool is_key = false;
+
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(bytes, ticks, is_key);
+  }
 };
 
 /// Encodes YUV420P frames into an MP4 file, with no thread of its own.
@@ -39,7 +54,15 @@ class Mp4Writer {
   /// Fails with: size_invalid (another size or pixel format than the file's), system (the disk is full).
   [[nodiscard]] Result<void> write(const ImageView& frame, std::chrono::nanoseconds time);
 
-  /// Encodes what is still held back, writes the index and gives the file its name.
+  /// Encodes `frame` as write() does, but only returns what it has become; append() puts it into the file.
+  /// The encoder holds nothing back: each frame comes out when it goes in. Fails with: as write().
+  [[nodiscard]] Result<EncodedFrame> encode(const ImageView& frame, std::chrono::nanoseconds time);
+  /// Puts an encoded frame into the file: one of this writer, or of another with the same options, which may have died.
+  /// Requires: in the order of encoding; the first one that this writer encodes comes behind all of another's.
+  /// Fails with: system.
+  [[nodiscard]] Result<void> append(const EncodedFrame& frame);
+
+  /// Writes the index and gives the file its name.
   /// Requires: finish() was not called. Fails with: system.
   [[nodiscard]] Result<void> finish();
 
