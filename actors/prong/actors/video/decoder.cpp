@@ -167,7 +167,7 @@ Result<void> Decoder::Impl::open_input(const std::string& url, const DecoderOpti
   const std::string location = scheme.empty() ? "file:" + url : url;
   if (const int error = avformat_open_input(&context, location.c_str(), nullptr, settings.get()); error < 0) {
     if (wait_.ended) return wait_error();
-    return error_from_libav("'" + info.name + "'", error);
+    return error_from_libav("'" + info.name + (error == AVERROR_INVALIDDATA ? "' is no video" : "'"), error);
   }
   input_.reset(context);
   const int error = avformat_find_stream_info(context, nullptr);

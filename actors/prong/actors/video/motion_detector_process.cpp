@@ -83,24 +83,22 @@ void MotionDetectorProcess::step() {
     work.frame = std::move(*next);
   }
   const FrameMeta& meta = work.frame->meta();
-  if (hand_on(meta.sequence, work.events, meta.source_time)) {
-    ++report_.frames_out;
-    work.frame.reset();
-  }
+  const auto taken = hand_on(meta.sequence, meta.source_time);
+  if (!taken) return end(to_string(taken.error()));
+  if (!*taken) return;
+  ++report_.frames_out;
+  work.frame.reset();
 }
 
-// False while the ring is full: the frame is kept, and the loop comes back to it.
-bool MotionDetectorProcess::hand_on(std::uint64_t sequence, std::vector<TrackEvent> events,
-                                    std::chrono::nanoseconds source_time) {
+// False while the ring is full: what was found is kept, and the loop comes back to it.
+Result<bool> MotionDetectorProcess::hand_on(std::uint64_t sequence, std::chrono::nanoseconds source_time) {
   Work& work = *work_;
   auto slot = work.found.acquire(Deadline::after(50ms));
-  if (!slot) {
-    if (slot.error().code() != Errc::deadline_exceeded) end(to_string(slot.error()));
-    return false;
-  }
+  if (!slot && slot.error().code() == Errc::deadline_exceeded) return false;
+  if (!slot) return std::move(slot).error();
   Detections detections;
   detections.sequence = sequence;
-  detections.events = std::move(events);
+  detections.events = std::exchange(work.events, {});
   for (const Track& track : work.tracker.tracks())
     if (track.is_confirmed() && track.misses == 0) detections.tracks.push_back(track);
   work.scratch.clear();
@@ -116,24 +114,32 @@ bool MotionDetectorProcess::hand_on(std::uint64_t sequence, std::vector<TrackEve
   meta.size = work.scratch.size();
   meta.source_time = source_time;
   std::memcpy(slot->bytes().data(), work.scratch.data(), std::min(work.scratch.size(), slot->bytes().size()));
-  if (const auto published = slot->publish(meta); !published) {
-    end(to_string(published.error()));
-    return false;
-  }
+  PRONG_TRY(slot->publish(meta));
   return true;
 }
 
 void MotionDetectorProcess::end(std::string problem) {
-  if (std::exchange(report_.ended, true)) return;
   Work& work = *work_;
   unwatch(work.frames.descriptor());
-  // Whoever is still in the picture leaves with it: one last entry behind the last frame.
-  std::vector<TrackEvent> last = work.tracker.finish();
-  report_.events += last.size();
-  if (!last.empty() && !hand_on(work.last_sequence + 1, std::move(last), 0ns) && problem.empty())
-    problem = "the last events were not taken in time";
   report_.problem = std::move(problem);
   work.frame.reset();
+  work.frames.leave();  // who still puts frames in shall not wait for this reader
+  // Whoever is still in the picture leaves with it: one last entry behind the last frame.
+  for (TrackEvent& event : work.tracker.finish()) {
+    work.events.push_back(std::move(event));
+    ++report_.events;
+  }
+  hand_on_the_last();
+}
+
+void MotionDetectorProcess::hand_on_the_last() {
+  Work& work = *work_;
+  if (!work.events.empty()) {
+    const auto taken = hand_on(work.last_sequence + 1, 0ns);
+    if (taken && !*taken) return loop().post([this] { hand_on_the_last(); });
+    if (!taken && report_.problem.empty()) report_.problem = to_string(taken.error());
+  }
+  report_.ended = true;
   static_cast<void>(work.found.finish());
   static_cast<void>(events_.set(work.ended));
 }

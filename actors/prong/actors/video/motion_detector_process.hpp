@@ -31,8 +31,9 @@ class MotionDetectorProcess : public MessageProcess {
   void post_run() override;
 
   void step();
-  bool hand_on(std::uint64_t sequence, std::vector<TrackEvent> events, std::chrono::nanoseconds source_time);
+  Result<bool> hand_on(std::uint64_t sequence, std::chrono::nanoseconds source_time);
   void end(std::string problem);
+  void hand_on_the_last();
 
   struct Work;
   FrameRing& frames_;

@@ -195,7 +195,10 @@ void VideoSink::end(std::string problem) {
   if (std::exchange(report_.ended, true)) return;
   Work& work = *work_;
   if (work.listening_to >= 0) unwatch(std::exchange(work.listening_to, -1));
+  // Whoever still puts something in shall not wait for this reader.
   work.frame.reset();
+  work.frames.leave();
+  work.found.leave();
   const std::string base = work.options.directory + "/";
   const auto finished = [&](Result<void> outcome, const char* file) {
     if (outcome)

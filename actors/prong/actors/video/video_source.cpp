@@ -3,7 +3,9 @@
 #include "prong/base/exception.hpp"
 #include "prong/loop/event_loop.hpp"
 
+#include <cstdio>
 #include <optional>
+#include <stdexcept>
 #include <utility>
 
 namespace prong::video {
@@ -16,6 +18,22 @@ DecoderOptions decoder_options(const SourceOptions& options, std::function<bool(
   result.rtsp_role = options.listen ? RtspRole::listener : RtspRole::client;
   result.interrupted = std::move(interrupted);
   return result;
+}
+
+// Units of `limit`: nanoseconds.
+std::string seconds_text(std::int64_t limit) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.3g s", static_cast<double>(limit) / 1e9);
+  return text;
+}
+
+// Opens a stream within its stall limit; what goes wrong leaves as the sentence alone.
+Decoder opened(const SourceOptions& options, std::function<bool()> interrupted) {
+  auto decoder = Decoder::open(options.url, decoder_options(options, std::move(interrupted)),
+                               Deadline::after(std::chrono::nanoseconds{options.stall_limit}));
+  if (decoder) return std::move(*decoder);
+  if (decoder.error().code() != Errc::deadline_exceeded) throw std::runtime_error{decoder.error().message()};
+  throw std::runtime_error{decoder.error().message() + ", " + seconds_text(options.stall_limit) + " from its opening"};
 }
 
 StreamSummary summary_of(const StreamInfo& info) {
@@ -44,12 +62,7 @@ class Probe : public MessageProcess {
   }
 
  private:
-  StreamSummary c__probe(const SourceOptions& options) {
-    auto decoder = Decoder::open(options.url, decoder_options(options, {}),
-                                 Deadline::after(std::chrono::nanoseconds{options.stall_limit}));
-    if (!decoder) throw std::runtime_error{decoder.error().message()};
-    return summary_of(decoder->info());
-  }
+  StreamSummary c__probe(const SourceOptions& options) { return summary_of(opened(options, {}).info()); }
 };
 
 }  // namespace
@@ -60,7 +73,6 @@ struct VideoSource::Stream {
   SourceOptions options;
   std::optional<EventIndex> ended{};
   std::optional<FrameWriter> slot{};  // taken, and waiting for its frame
-  bool finish_asked = false;
   Deadline next_frame = Deadline::now();
 };
 
@@ -75,6 +87,7 @@ VideoSource::VideoSource(std::string name, FrameRing& frames, EventGroup& events
 VideoSource::~VideoSource() = default;
 
 Future<StreamSummary> VideoSource::open(const SourceOptions& options) {
+  finish_asked_.clear();
   // A second more than the decoder itself may take: its own error says more than a deadline.
   return call<&VideoSource::c__open>(options, Deadline::after(std::chrono::nanoseconds{options.stall_limit} + 1s));
 }
@@ -84,7 +97,7 @@ Future<void> VideoSource::play(EventIndex ended) {
 }
 
 void VideoSource::finish() {
-  send_message_to_back({"finish"});
+  finish_asked_.set();
 }
 
 Future<StageReport> VideoSource::report() {
@@ -98,13 +111,11 @@ void VideoSource::post_run() {
 }
 
 StreamSummary VideoSource::c__open(const SourceOptions& options) {
-  auto decoder = Decoder::open(options.url, decoder_options(options, [this] { return stop_requested(); }),
-                               Deadline::after(std::chrono::nanoseconds{options.stall_limit}));
-  if (!decoder) throw std::runtime_error{decoder.error().message()};
+  Decoder decoder = opened(options, [this] { return finish_asked_.is_set() || stop_requested(); });
   auto producer = frames_.producer();
   if (!producer) throw_error(std::move(producer).error());
-  const StreamSummary summary = summary_of(decoder->info());
-  stream_ = std::make_unique<Stream>(Stream{std::move(*decoder), std::move(*producer), options});
+  const StreamSummary summary = summary_of(decoder.info());
+  stream_ = std::make_unique<Stream>(Stream{std::move(decoder), std::move(*producer), options});
   return summary;
 }
 
@@ -115,7 +126,7 @@ void VideoSource::c__play(EventIndex ended) {
 }
 
 void VideoSource::c__finish() {
-  if (stream_) stream_->finish_asked = true;
+  finish_asked_.set();
 }
 
 StageReport VideoSource::c__report() const {
@@ -125,7 +136,8 @@ StageReport VideoSource::c__report() const {
 bool VideoSource::pace() {
   if (stream_->options.frames_per_second <= 0) return true;
   if (!stream_->next_frame.has_passed() && stream_->next_frame != Deadline::now()) {
-    loop().add_timer(stream_->next_frame, [this] { pump(); });
+    // However slow the pace: finish() is heeded soon.
+    loop().add_timer(Deadline::earlier(stream_->next_frame, Deadline::after(50ms)), [this] { pump(); });
     return false;
   }
   const auto interval = std::chrono::nanoseconds{static_cast<std::int64_t>(1e9 / stream_->options.frames_per_second)};
@@ -136,10 +148,16 @@ bool VideoSource::pace() {
   return true;
 }
 
+std::string VideoSource::why_it_ended(const Error& error) const {
+  if (error.code() == Errc::cancelled) return {};  // by finish() or a stop: as if it were over
+  if (error.code() != Errc::deadline_exceeded) return error.message();
+  return "'" + stream_->decoder.info().name + "' sent nothing more for " + seconds_text(stream_->options.stall_limit);
+}
+
 // One frame, then the loop's turn: commands are answered between frames.
 void VideoSource::pump() {
   if (report_.ended) return;
-  if (stream_->finish_asked) return end({});
+  if (finish_asked_.is_set()) return end({});
   if (!stream_->slot) {
     auto slot = stream_->producer.acquire(Deadline::after(50ms));
     if (!slot && slot.error().code() != Errc::deadline_exceeded) return end(to_string(slot.error()));
@@ -148,7 +166,7 @@ void VideoSource::pump() {
   if (stream_->slot && pace()) {
     const auto limit = Deadline::after(std::chrono::nanoseconds{stream_->options.stall_limit});
     auto info = stream_->decoder.next_into(stream_->slot->bytes(), limit);
-    if (!info) return end(info.error().code() == Errc::cancelled ? "" : info.error().message());
+    if (!info) return end(why_it_ended(info.error()));
     if (!*info) {
       const auto whole = stream_->decoder.check_whole();
       return end(whole ? "" : whole.error().message());

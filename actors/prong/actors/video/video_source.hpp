@@ -4,6 +4,7 @@
 #include "prong/actors/video/stage.hpp"
 #include "prong/process/message_process.hpp"
 #include "prong/sync/event_group.hpp"
+#include "prong/sync/shared_event.hpp"
 
 #include <memory>
 
@@ -25,7 +26,10 @@ class VideoSource : public MessageProcess {
   /// Hands on all frames from now on; sets `ended` when the stream is over, for whatever reason.
   /// Fails with: invalid_state unless a stream is open.
   [[nodiscard]] Future<void> play(EventIndex ended);
-  /// Ends the stream here, as if it were over. Blocks: never.
+  /// Ends the stream here, as if it were over; one that is still being opened fails with `cancelled` in its sentence.
+  ///
+  /// A wait for a silent camera ends too, within 0.1 s: the backend sees this without reading a message.
+  /// Blocks: never.
   void finish();
   /// Returns the figures so far.
   [[nodiscard]] Future<StageReport> report();
@@ -41,10 +45,12 @@ class VideoSource : public MessageProcess {
   void pump();
   bool pace();
   void end(std::string problem);
+  [[nodiscard]] std::string why_it_ended(const Error& error) const;
 
   struct Stream;
   FrameRing& frames_;
   EventGroup& events_;
+  SharedEvent finish_asked_ = SharedEvent::create().value();
   std::unique_ptr<Stream> stream_;
   StageReport report_;
 };
