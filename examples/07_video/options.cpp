@@ -8,7 +8,8 @@ int parse(int argc, char** argv, Options& options) {
   CLI::App app{
       "Finds and follows what moves in a video, with a process per stage.\n"
       "Writes OUTPUT/annotated.mp4, OUTPUT/contact-sheet.png and OUTPUT/events.jsonl.\n"
-      "The exit code is 0 only if every frame is accounted for.",
+      "The exit code is 0 only if every frame is accounted for; 1 if something went wrong, 2 for wrong options,\n"
+      "128 and the signal's number if one ended it. What was finished until then is kept.",
       "07_video"};
   app.add_option("-i,--input", options.input, "A video file, or the URL of a camera: rtsp://, http://, udp://, ...")
       ->required()
@@ -21,7 +22,7 @@ int parse(int argc, char** argv, Options& options) {
       ->check(CLI::Range(0.1, 3600.0))
       ->capture_default_str();
   app.add_flag("--listen", options.listen, "Wait at an rtsp:// URL for the camera to call");
-  app.add_flag("--headless", options.headless, "No live line of progress");
+  app.add_flag("--headless", options.headless, "No live lines of progress");
   app.add_flag("--json", options.json, "Print the figures as one JSON object instead of a table");
   app.add_option("--note", options.input_note, "Where the input comes from, printed beside its name")
       ->type_name("TEXT");

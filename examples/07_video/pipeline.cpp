@@ -14,6 +14,8 @@ using prong::Deadline;
 using prong::video::StageReport;
 
 constexpr std::size_t frame_slots = 16;
+constexpr std::size_t detector_reader = 0;
+constexpr std::size_t sink_reader = 1;
 constexpr std::uint64_t unknown_frame_bytes = 1920ULL * 1088 * 3 / 2;  // a camera that has not called yet
 
 double seconds(std::chrono::nanoseconds time) {
@@ -37,23 +39,29 @@ std::string sentence(const prong::Error& error) {
 Pipeline::Pipeline(Options options) : options_{std::move(options)} {}
 
 void Pipeline::start_processes() {
-  stop_on_signals();
   stream_.frame_bytes = unknown_frame_bytes;
   if (!options_.listen) {
-    auto found = prong::video::probe({.url = options_.input,
-                                      .frames_per_second = 0,
-                                      .stall_limit = static_cast<std::int64_t>(options_.stall_seconds * 1e9),
-                                      .listen = false});
+    auto found = prong::video::probe(source_options());
     if (!found) throw std::runtime_error{sentence(found.error())};
     stream_ = *found;
   }
+  // From here on a signal ends what was begun in order. Before, there is nothing to end: it ends the program.
+  stop_on_signals();
   make_rings(stream_);
   source_ = std::make_unique<prong::video::VideoSource>("source", *frames_, events_);
-  detector_ = std::make_unique<prong::video::MotionDetectorProcess>("detector", *frames_, 0, *found_, events_);
-  sink_ = std::make_unique<prong::video::VideoSink>("sink", *frames_, 1, *found_, events_);
-  manage_stage(source_stage_, *source_, "source");
-  manage_stage(detector_stage_, *detector_, "detector");
-  manage_stage(sink_stage_, *sink_, "sink");
+  detector_ =
+      std::make_unique<prong::video::MotionDetectorProcess>("detector", *frames_, detector_reader, *found_, events_);
+  sink_ = std::make_unique<prong::video::VideoSink>("sink", *frames_, sink_reader, *found_, events_);
+  manage_stage(source_stage_, *source_);
+  manage_stage(detector_stage_, *detector_);
+  manage_stage(sink_stage_, *sink_);
+}
+
+prong::video::SourceOptions Pipeline::source_options() const {
+  return {.url = options_.input,
+          .frames_per_second = options_.frames_per_second,
+          .stall_limit = static_cast<std::int64_t>(options_.stall_seconds * 1e9),
+          .listen = options_.listen};
 }
 
 void Pipeline::make_rings(const prong::video::StreamSummary& stream) {
@@ -72,9 +80,11 @@ void Pipeline::make_rings(const prong::video::StreamSummary& stream) {
                                                                       .policy = prong::FramePolicy::block});
 }
 
-void Pipeline::manage_stage(Stage& stage, prong::MessageProcess& process, std::string name) {
-  stage.name = std::move(name);
+template <class Process>
+void Pipeline::manage_stage(Stage& stage, Process& process) {
+  stage.name = process.name();
   stage.process = &process;
+  stage.ask = [&process] { return process.report(); };
   stage.ended = events_.reserve().value();
   manage(process);
   on_end(process, [this, &stage](const prong::Result<void>& end) {
@@ -84,55 +94,67 @@ void Pipeline::manage_stage(Stage& stage, prong::MessageProcess& process, std::s
 }
 
 int Pipeline::main_loop() {
-  begin();
-  run_until([this] { return whole() || stopping(); }, Deadline::never());
+  if (!begin()) {
+    std::fprintf(stderr, "07_video: interrupted before the first frame; nothing was written\n");
+    return 128 + stop_signal();
+  }
+  run_until([this] { return whole() || stopping() || !problem_.empty(); }, Deadline::never());
   if (!whole()) {
+    clear_progress();
     interrupted_ = problem_.empty();
-    end_early("interrupted");
+    if (interrupted_) std::fprintf(stderr, "07_video: interrupted, finishing what was begun\n");
+    end_early();
   }
   clear_progress();
   const int code = verdict();
   if (options_.json)
     print_json(code);
   else
-    print_table(code);
+    print_table();
+  std::fflush(stdout);
+  if (!problem_.empty())
+    std::fprintf(stderr, "07_video: %s\n", problem_.c_str());
+  else if (code == 1)
+    std::fprintf(stderr, "07_video: not every frame is accounted for\n");
   return code;
 }
 
-// Each stage is ready before the one that feeds it begins.
-void Pipeline::begin() {
-  const auto opened = [](auto result) {
-    if (!result) throw std::runtime_error{sentence(result.error())};
-    return *std::move(result);
-  };
-  stream_ = opened(source_
-                       ->open({.url = options_.input,
-                               .frames_per_second = options_.frames_per_second,
-                               .stall_limit = static_cast<std::int64_t>(options_.stall_seconds * 1e9),
-                               .listen = options_.listen})
-                       .result());
-  if (!options_.json)
+// Waits for a stage's answer. A signal makes the source give up what it waits for.
+template <class T>
+prong::Result<T> Pipeline::answer(prong::Future<T> future) {
+  while (!future.wait(Deadline::after(100ms)))
+    if (stopping()) source_->finish();
+  return future.result();
+}
+
+// Each stage is ready before the one that feeds it begins. False: a signal came before there was anything to end.
+bool Pipeline::begin() {
+  auto stream = answer(source_->open(source_options()));
+  if (!stream && stopping()) return false;
+  if (!stream) throw std::runtime_error{sentence(stream.error())};
+  stream_ = *std::move(stream);
+  if (!options_.json) {
     std::printf("input: %s%s%s (%s in %s, %dx%d, %.5g frames per second)\n", stream_.name.c_str(),
                 options_.input_note.empty() ? "" : ", ", options_.input_note.c_str(), stream_.codec.c_str(),
                 stream_.container.c_str(), stream_.width, stream_.height, stream_.rate().per_second());
-  std::fflush(stdout);
-  const auto sink = sink_
-                        ->open({.directory = options_.output,
-                                .caption = "PRONG",
-                                .rate_numerator = stream_.rate_numerator,
-                                .rate_denominator = stream_.rate_denominator,
-                                .width = stream_.width,
-                                .height = stream_.height,
-                                .video = true},
-                               sink_stage_.ended->index)
-                        .result();
-  if (!sink) throw std::runtime_error{sentence(sink.error())};
-  const auto detector = detector_->watch_frames(stream_.rate(), detector_stage_.ended->index).result();
-  if (!detector) throw std::runtime_error{sentence(detector.error())};
+    std::fflush(stdout);
+  }
+  const auto must = [](const prong::Result<void>& done) {
+    if (!done) throw std::runtime_error{sentence(done.error())};
+  };
+  must(answer(sink_->open({.directory = options_.output,
+                           .caption = "PRONG",
+                           .rate_numerator = stream_.rate_numerator,
+                           .rate_denominator = stream_.rate_denominator,
+                           .width = stream_.width,
+                           .height = stream_.height,
+                           .video = true},
+                          sink_stage_.ended->index)));
+  must(answer(detector_->watch_frames(stream_.rate(), detector_stage_.ended->index)));
   for (Stage* const stage : stages_) wait_for_end(*stage);
-  const auto playing = source_->play(source_stage_.ended->index).result();
-  if (!playing) throw std::runtime_error{sentence(playing.error())};
+  must(answer(source_->play(source_stage_.ended->index)));
   every(50ms, [this] { tick(); });
+  return true;
 }
 
 void Pipeline::wait_for_end(Stage& stage) {
@@ -146,21 +168,13 @@ void Pipeline::wait_for_end(Stage& stage) {
 // Asks a stage how far it is; the answer comes to this thread, and its way is timed.
 void Pipeline::ask(Stage& stage) {
   const auto before = std::chrono::steady_clock::now();
-  const auto answered = [this, &stage, before](prong::Result<StageReport> report) {
+  stage.ask().then([this, &stage, before](prong::Result<StageReport> report) {
     if (!report) return;  // its death is told by on_end()
     stage.round_trips.push_back(std::chrono::steady_clock::now() - before);
     stage.report = std::move(*report);
     if (!stage.report.ended || std::exchange(stage.has_ended, true)) return;
     if (!stage.report.problem.empty() && problem_.empty()) problem_ = stage.name + ": " + stage.report.problem;
-    // Nobody behind a sink that gave up takes frames any more.
-    if (&stage == &sink_stage_ && !source_stage_.has_ended) source_->finish();
-  };
-  if (&stage == &source_stage_)
-    source_->report().then(answered);
-  else if (&stage == &detector_stage_)
-    detector_->report().then(answered);
-  else
-    sink_->report().then(answered);
+  });
 }
 
 void Pipeline::tick() {
@@ -169,26 +183,39 @@ void Pipeline::tick() {
   if (!options_.headless && !options_.json && ::isatty(STDERR_FILENO) != 0) show_progress();
 }
 
+// The stages around a dead one wait for it. Whoever made a ring may take any end of it: this process ends the stream
+// that the dead one fed, and takes its place as a reader away, so that nobody waits and what is on its way is kept.
 void Pipeline::stage_died(Stage& stage, const prong::Error& error) {
   stage.has_ended = true;
-  stage.death = error;
   if (problem_.empty()) problem_ = sentence(error);
-  // What was finished is kept: the source ends the stream, the sink makes its files whole.
-  if (!source_stage_.has_ended) source_->finish();
-  if (&stage != &sink_stage_ && !sink_stage_.has_ended) sink_->finish("a stage before it died");
+  const auto end_stream = [](prong::FrameRing& ring) -> std::uint64_t {
+    auto producer = ring.producer();
+    if (!producer) return 0;
+    static_cast<void>(producer->finish());
+    return producer->published();
+  };
+  const auto leave = [](prong::FrameRing& ring, std::size_t reader) {
+    if (auto consumer = ring.consumer(reader)) consumer->leave();
+  };
+  if (&stage == &source_stage_) {
+    stage.report.frames_in = stage.report.frames_out = end_stream(*frames_);
+  } else if (&stage == &detector_stage_) {
+    leave(*frames_, detector_reader);
+    end_stream(*found_);
+  } else {
+    leave(*frames_, sink_reader);
+    leave(*found_, 0);
+  }
 }
 
-// Ends the stream where it is. First politely; a source that waits for a silent camera is interrupted by a stop.
-void Pipeline::end_early(std::string why) {
-  clear_progress();
-  std::fprintf(stderr, "07_video: %s, finishing what was begun\n", why.c_str());
-  if (!source_stage_.has_ended) source_->finish();
-  if (run_until([this] { return whole(); }, Deadline::after(2s))) return;
-  if (!source_stage_.has_ended) source_->request_stop();
-  if (run_until([this] { return whole() || source_stage_.has_ended; }, Deadline::after(1s)) &&
-      run_until([this] { return whole(); }, Deadline::after(5s)))
-    return;
-  sink_->finish("the stages before it did not end");
+// Ends the stream where it is; the stages behind the source work off what is on its way. One that does not is left
+// behind, and killed by close().
+void Pipeline::end_early() {
+  source_->finish();
+  if (run_until([this] { return whole(); }, Deadline::after(5s))) return;
+  for (const Stage* const stage : stages_)
+    if (!stage->has_ended && problem_.empty()) problem_ = stage->name + ": does not end";
+  if (!sink_stage_.has_ended) sink_->finish("the stages before it did not end");
   run_until([this] { return sink_stage_.has_ended; }, Deadline::after(5s));
 }
 
@@ -201,20 +228,26 @@ void Pipeline::close() {
   MainContext::close();
 }
 
+// A line for each process, drawn over the last ones.
 void Pipeline::show_progress() {
+  clear_progress();
   const double elapsed = seconds(std::chrono::steady_clock::now() - started_);
-  const std::uint64_t done = sink_stage_.report.frames_out;
   char total[32] = "";
   if (stream_.frames > 0) std::snprintf(total, sizeof total, "/%llu", static_cast<unsigned long long>(stream_.frames));
-  std::fprintf(stderr, "\r\033[Kframe %llu%s  %.0f per second  %llu events  lost %llu",
-               static_cast<unsigned long long>(done), total, elapsed > 0 ? static_cast<double>(done) / elapsed : 0,
-               static_cast<unsigned long long>(sink_stage_.report.events),
-               static_cast<unsigned long long>(sink_stage_.report.frames_lost));
-  progress_shown_ = true;
+  for (const Stage* const stage : stages_) {
+    const auto done = static_cast<unsigned long long>(stage->report.frames_out);
+    std::fprintf(stderr, "%-10s frame %llu%s  %.0f per second", stage->name.c_str(), done, total,
+                 elapsed > 0 ? static_cast<double>(done) / elapsed : 0);
+    if (stage != &source_stage_)
+      std::fprintf(stderr, "  %llu events  %llu lost", static_cast<unsigned long long>(stage->report.events),
+                   static_cast<unsigned long long>(stage->report.frames_lost));
+    std::fputs(stage->has_ended ? "  done\n" : "\n", stderr);
+    ++progress_lines_;
+  }
 }
 
 void Pipeline::clear_progress() {
-  if (std::exchange(progress_shown_, false)) std::fprintf(stderr, "\r\033[K");
+  if (const int lines = std::exchange(progress_lines_, 0); lines > 0) std::fprintf(stderr, "\033[%dA\r\033[J", lines);
 }
 
 int Pipeline::verdict() const {
@@ -224,10 +257,10 @@ int Pipeline::verdict() const {
                          source.frames_out == detector_stage_.report.frames_out + detector_stage_.report.frames_lost &&
                          source.frames_in == source.frames_out;
   if (!problem_.empty() || !accounted || !whole()) return 1;
-  return interrupted_ ? 130 : 0;
+  return interrupted_ ? 128 + stop_signal() : 0;
 }
 
-void Pipeline::print_table(int code) const {
+void Pipeline::print_table() const {
   std::printf("\n%-10s %8s %9s %8s %8s %6s %8s %9s %14s\n", "process", "pid", "messages", "in", "out", "lost", "cpu s",
               "memory MB", "round trip us");
   std::printf("%-10s %8s %9s %8s %8s %6s %8s %9s %14s\n", "", "", "", "", "", "", "", "peak", "p50 / p99");
@@ -256,9 +289,6 @@ void Pipeline::print_table(int code) const {
     std::printf("%llu in %s %llu out", in, in == out ? "=" : "but", out);
   std::printf(", %llu events, in %.2f s (%.0f frames per second)\n", static_cast<unsigned long long>(sink.events),
               elapsed, static_cast<double>(out) / elapsed);
-  std::fflush(stdout);
-  if (!problem_.empty()) std::fprintf(stderr, "07_video: %s\n", problem_.c_str());
-  if (problem_.empty() && code == 1) std::fprintf(stderr, "07_video: not every frame is accounted for\n");
 }
 
 void Pipeline::print_json(int code) const {

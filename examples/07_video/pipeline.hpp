@@ -8,6 +8,7 @@
 #include "prong/prong.hpp"
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -26,9 +27,9 @@ class Pipeline : public prong::MainContext {
   struct Stage {
     std::string name;
     prong::MessageProcess* process = nullptr;
+    std::function<prong::Future<prong::video::StageReport>()> ask;
     std::optional<prong::ReservedEvent> ended;
     bool has_ended = false;
-    std::optional<prong::Error> death;
     prong::video::StageReport report;
     std::vector<std::chrono::nanoseconds> round_trips;
   };
@@ -37,18 +38,22 @@ class Pipeline : public prong::MainContext {
   int main_loop() override;
   void close() override;
 
+  [[nodiscard]] prong::video::SourceOptions source_options() const;
   void make_rings(const prong::video::StreamSummary& stream);
-  void manage_stage(Stage& stage, prong::MessageProcess& process, std::string name);
-  void begin();
+  template <class Process>
+  void manage_stage(Stage& stage, Process& process);
+  bool begin();
+  template <class T>
+  prong::Result<T> answer(prong::Future<T> future);
   void wait_for_end(Stage& stage);
   void ask(Stage& stage);
   void tick();
   void stage_died(Stage& stage, const prong::Error& error);
-  void end_early(std::string why);
+  void end_early();
   void show_progress();
   void clear_progress();
   [[nodiscard]] int verdict() const;
-  void print_table(int code) const;
+  void print_table() const;
   void print_json(int code) const;
   [[nodiscard]] bool whole() const;
 
@@ -67,7 +72,7 @@ class Pipeline : public prong::MainContext {
   std::vector<Stage*> stages_{&source_stage_, &detector_stage_, &sink_stage_};
   std::string problem_;
   bool interrupted_ = false;
-  bool progress_shown_ = false;
+  int progress_lines_ = 0;
 };
 
 }  // namespace example
