@@ -23,6 +23,10 @@ RingWords& receive_words(const os::Mapping& page, Side receiver) noexcept {
   return words_at(page, other(receiver), Lane::data);
 }
 
+std::atomic<std::uint64_t>* call_words_at(const os::Mapping& words) noexcept {
+  return std::launder(reinterpret_cast<std::atomic<std::uint64_t>*>(words.data()));
+}
+
 // Behind the words of the four rings: one line per side.
 std::atomic<std::uint64_t>* progress_at(const os::Mapping& page, Side side) noexcept {
   const std::size_t offset = 4 * sizeof(RingWords) + (side == Side::frontend ? 0 : 128);
@@ -43,6 +47,12 @@ Result<Port> Port::open(const Segment& segment, Side side) {
       mappings.push_back(std::move(ring));
     }
   }
+  for (const Side writer : {side, other(side)}) {
+    const auto access = writer == side ? os::Access::read_write : os::Access::read_only;
+    PRONG_TRY_ASSIGN(auto words,
+                     segment.memory().map_part(segment.call_words_offset(writer), segment.call_words_size(), access));
+    mappings.push_back(std::move(words));
+  }
   for (os::Mapping& mapping : mappings) PRONG_TRY(mapping.keep_from_children());
   return Port{segment, side, std::move(mappings)};
 }
@@ -54,6 +64,8 @@ Port::Port(const Segment& segment, Side side, std::vector<os::Mapping> mappings)
       peer_progress_{progress_at(mappings_[0], other(side))},
       own_bell_{segment.bell(side)},
       peer_bell_{segment.bell(other(side))},
+      calls_{call_words_at(mappings_[side == Side::backend ? 5 : 6]),
+             call_words_at(mappings_[side == Side::backend ? 6 : 5]), segment.call_slots()},
       producers_{{words_at(mappings_[0], side, Lane::data), mappings_[1].bytes(), sizes_[0]},
                  {words_at(mappings_[0], side, Lane::control), mappings_[2].bytes(), sizes_[1]}},
       consumers_{{words_at(mappings_[0], other(side), Lane::data), mappings_[3].bytes(), sizes_[0]},
@@ -85,6 +97,21 @@ void Port::publish_progress(std::size_t number, std::uint64_t value) noexcept {
 
 std::uint64_t Port::peer_progress(std::size_t number) const noexcept {
   return peer_progress_[number].load(std::memory_order_acquire);
+}
+
+void Port::publish_running(const std::optional<Running>& running) noexcept {
+  // Told for the case of a death, which keeps the order of the program: no fence, and nobody is woken.
+  own_progress_[0].store(0, std::memory_order_release);
+  if (!running) return;
+  own_progress_[1].store(running->request.value(), std::memory_order_release);
+  own_progress_[0].store(running->command + std::uint64_t{1}, std::memory_order_release);
+}
+
+std::optional<Running> Port::peer_running() const noexcept {
+  const std::uint64_t command = peer_progress_[0].load(std::memory_order_acquire);
+  if (command == 0 || command > std::uint64_t{UINT16_MAX} + 1) return std::nullopt;
+  return Running{static_cast<std::uint16_t>(command - 1),
+                 RequestNumber{peer_progress_[1].load(std::memory_order_acquire)}};
 }
 
 bool Port::has_records() const noexcept {

@@ -1,13 +1,20 @@
-// One side's end of a segment: records out, records in, and the bell.
+// One side's end of a segment: records out, records in, the call words, and the bell.
 #pragma once
 
 #include "prong/transport/byte_ring.hpp"
+#include "prong/transport/call_board.hpp"
 #include "prong/transport/doorbell.hpp"
 #include "prong/transport/segment.hpp"
 
 #include <vector>
 
 namespace prong::transport {
+
+/// What a backend is running: the command's number and the request, which is none where nobody waits for the outcome.
+struct Running {
+  std::uint16_t command = 0;
+  RequestNumber request;
+};
 
 /// Sends and receives records, and sleeps without missing one.
 ///
@@ -49,6 +56,13 @@ class Port {
   [[nodiscard]] std::uint64_t peer_progress(std::size_t number) const noexcept;
   static constexpr std::size_t progress_words = 2;
 
+  /// Returns which calls were begun and which given up.
+  [[nodiscard]] CallBoard& calls() noexcept { return calls_; }
+  /// Says what runs from now on, or that nothing does. Requires: this is the backend's side. Thread safety: one thread.
+  void publish_running(const std::optional<Running>& running) noexcept;
+  /// Returns what the backend says that it runs, or was running when it died. It may be hostile.
+  [[nodiscard]] std::optional<Running> peer_running() const noexcept;
+
   /// Announces that the receiver is about to sleep on descriptor(). Returns false if there is something to receive.
   [[nodiscard]] bool prepare_sleep() noexcept;
   /// Withdraws the announcement.
@@ -65,12 +79,14 @@ class Port {
   Port(const Segment& segment, Side side, std::vector<os::Mapping> mappings) noexcept;
   static constexpr std::size_t index(Lane lane) noexcept { return lane == Lane::data ? 0 : 1; }
 
-  std::vector<os::Mapping> mappings_;  // the words, then out data, out control, in data, in control
+  // The words, then out data, out control, in data, in control, own call words, the peer's call words.
+  std::vector<os::Mapping> mappings_;
   std::size_t sizes_[2];
   std::atomic<std::uint64_t>* own_progress_;
   const std::atomic<std::uint64_t>* peer_progress_;
   int own_bell_;
   int peer_bell_;
+  CallBoard calls_;
   RingProducer producers_[2];
   RingConsumer consumers_[2];
   SleepWord receive_sleep_;

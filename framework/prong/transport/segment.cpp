@@ -1,10 +1,12 @@
 #include "prong/transport/segment.hpp"
 
 #include "prong/base/checked.hpp"
+#include "prong/base/request_number.hpp"
 #include "prong/transport/byte_ring.hpp"
 
 #include <sys/eventfd.h>
 
+#include <algorithm>
 #include <bit>
 
 namespace prong::transport {
@@ -16,12 +18,22 @@ Result<os::UniqueFd> make_bell() {
   return bell;
 }
 
+// As many as the smallest messages that the ring takes, and some more: a call leaves the ring before it ends.
+std::size_t slots_of(std::size_t data_bytes) noexcept {
+  return std::min(data_bytes / 32, RequestNumber::max_slots);
+}
+
+std::size_t words_size_of(std::size_t data_bytes) noexcept {
+  const std::size_t page = os::page_size();
+  return (slots_of(data_bytes) * sizeof(std::uint64_t) + page - 1) / page * page;
+}
+
 Result<std::size_t> total_size(std::size_t data_bytes) {
   if (!std::has_single_bit(data_bytes) || data_bytes < os::page_size())
     return fail(Errc::size_invalid,
                 "a ring of " + std::to_string(data_bytes) + " bytes: it must be a power of two and at least a page");
   const auto data = checked_multiply<std::size_t>(data_bytes, 2);
-  const auto total = data ? checked_add<std::size_t>(*data, 3 * os::page_size()) : std::nullopt;
+  const auto total = data ? checked_add(*data, 3 * os::page_size() + 2 * words_size_of(data_bytes)) : std::nullopt;
   if (!total) return fail(Errc::size_invalid, "rings larger than memory");
   return *total;
 }
@@ -59,6 +71,18 @@ std::size_t Segment::ring_offset(Side producer, Lane lane) const noexcept {
   const std::size_t index = producer == Side::frontend ? 0 : 1;
   if (lane == Lane::control) return (1 + index) * os::page_size();
   return 3 * os::page_size() + index * data_bytes_;
+}
+
+std::size_t Segment::call_slots() const noexcept {
+  return slots_of(data_bytes_);
+}
+
+std::size_t Segment::call_words_offset(Side writer) const noexcept {
+  return 3 * os::page_size() + 2 * data_bytes_ + (writer == Side::frontend ? 0 : call_words_size());
+}
+
+std::size_t Segment::call_words_size() const noexcept {
+  return words_size_of(data_bytes_);
 }
 
 }  // namespace prong::transport

@@ -22,7 +22,7 @@ struct SegmentSizes {
   std::size_t data_bytes = std::size_t{128} * 1024;  ///< Per direction; a power of two, at least one page.
 };
 
-/// What one pair of processes shares: a memfd with four rings, and one eventfd per side to sleep on.
+/// What one pair of processes shares: a memfd with four rings and the call words, and one eventfd per side to sleep on.
 ///
 /// It holds descriptors only; Port maps them. So a fork hands on nothing that a stranger could write to.
 class Segment {
@@ -45,6 +45,12 @@ class Segment {
   [[nodiscard]] std::size_t ring_offset(Side producer, Lane lane) const noexcept;
   /// Returns the size of a ring. Units: bytes.
   [[nodiscard]] std::size_t ring_size(Lane lane) const noexcept;
+  /// Returns how many calls can be under way.
+  [[nodiscard]] std::size_t call_slots() const noexcept;
+  /// Returns the offset of the call words that `writer` writes. Units: bytes.
+  [[nodiscard]] std::size_t call_words_offset(Side writer) const noexcept;
+  /// Returns the size of one side's call words in whole pages. Units: bytes.
+  [[nodiscard]] std::size_t call_words_size() const noexcept;
 
  private:
   Segment(os::SharedMemory memory, std::size_t data_bytes, os::UniqueFd frontend_bell,

@@ -112,7 +112,36 @@ TEST(Port, impossible_positions_and_lengths_of_a_hostile_peer_are_bad_messages) 
       ASSERT_LE((*record)->size(), max_record(4096));
     }
     static_cast<void>(pair.front.try_send(Lane::data, as_bytes("x"), {}));
+    static_cast<void>(pair.front.peer_running());
+    static_cast<void>(pair.front.calls().give_up(RequestNumber{7, 1}));
   }
+}
+
+TEST(Port, each_side_sees_what_the_other_says_of_every_call) {
+  Pair pair;
+  const std::size_t slots = pair.front.calls().slots();
+  const RequestNumber last{slots - 1, 3};
+  const RequestNumber given_up{0, 1};
+
+  EXPECT_EQ(slots, 4096U / 32);
+  EXPECT_TRUE(pair.back.calls().try_begin(last));
+  EXPECT_TRUE(pair.front.calls().give_up(last));
+  EXPECT_FALSE(pair.front.calls().give_up(given_up));
+  EXPECT_FALSE(pair.back.calls().try_begin(given_up));
+}
+
+TEST(Port, what_the_backend_runs_is_seen_until_it_says_otherwise) {
+  Pair pair;
+  EXPECT_FALSE(pair.front.peer_running());
+
+  pair.back.publish_running(Running{.command = 0, .request = RequestNumber{5, 6}});
+  const auto running = pair.front.peer_running();
+
+  ASSERT_TRUE(running);
+  EXPECT_EQ(running->command, 0);
+  EXPECT_EQ(running->request.value(), (RequestNumber{5, 6}.value()));
+  pair.back.publish_running(std::nullopt);
+  EXPECT_FALSE(pair.front.peer_running());
 }
 
 // The receiver's thread: sleeps on the bell whenever there is nothing.
