@@ -19,6 +19,18 @@ std::string describe(const ProcessDeath& death) {
   return text;
 }
 
+// What a code alone says of the call that it is the error of.
+Outcome outcome_of(Errc code) noexcept {
+  switch (code) {
+    case Errc::not_delivered: return Outcome::not_delivered;
+    case Errc::deadline_exceeded: return Outcome::deadline_exceeded;
+    case Errc::cancelled: return Outcome::cancelled;
+    case Errc::overloaded: return Outcome::overloaded;
+    case Errc::handler_failed: return Outcome::failed;
+    default: return Outcome::outcome_unknown;
+  }
+}
+
 }  // namespace
 
 std::string_view name_of(Errc code) noexcept {
@@ -67,6 +79,12 @@ std::string_view name_of(Errc code) noexcept {
   return "unknown";
 }
 
+Error::Error(Errc code, std::string message)
+    : code_{code},
+      outcome_{outcome_of(code)},
+      may_have_run_{outcome_ != Outcome::not_delivered && outcome_ != Outcome::overloaded},
+      message_{std::move(message)} {}
+
 Error Error::from_errno(std::string_view what, int number) {
   Error error{Errc::system, std::string{what} + ": " + std::strerror(number)};
   error.system_error_ = number;
@@ -93,9 +111,16 @@ Error Error::from_remote(RemoteFailure failure) {
 Error Error::from_parts(ErrorParts parts) {
   Error error{parts.code, std::move(parts.message)};
   error.system_error_ = parts.system_error;
+  error.may_have_run_ = parts.may_have_run;
   if (parts.death) error.death_ = std::make_shared<const ProcessDeath>(std::move(*parts.death));
   if (parts.remote) error.remote_ = std::make_shared<const RemoteFailure>(std::move(*parts.remote));
   return error;
+}
+
+Error Error::as_outcome(Outcome outcome, bool may_have_run) && {
+  outcome_ = outcome;
+  may_have_run_ = may_have_run;
+  return std::move(*this);
 }
 
 Error Error::with_context(std::string_view context) && {
@@ -104,7 +129,9 @@ Error Error::with_context(std::string_view context) && {
 }
 
 std::string to_string(const Error& error) {
-  return std::string{name_of(error.code())} + ": " + error.message();
+  std::string text{name_of(error.code())};
+  if (error.outcome() == Outcome::not_delivered && error.code() != Errc::not_delivered) text += " (not_delivered)";
+  return text + ": " + error.message();
 }
 
 }  // namespace prong

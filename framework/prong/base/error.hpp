@@ -4,6 +4,8 @@
 // dropped one leaves a hole. docs/formats/error_codes.md lists them.
 #pragma once
 
+#include "prong/base/outcome.hpp"
+
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -96,7 +98,7 @@ struct ErrorParts;
 class Error {
  public:
   Error() = default;
-  Error(Errc code, std::string message) : code_{code}, message_{std::move(message)} {}
+  Error(Errc code, std::string message);
 
   /// Makes an Error of a failed system call: "`what`: strerror(`number`)".
   [[nodiscard]] static Error from_errno(std::string_view what, int number);
@@ -118,6 +120,14 @@ class Error {
   /// Returns what the handler threw, or null where this is no handler_failed.
   [[nodiscard]] const RemoteFailure* remote() const noexcept { return remote_.get(); }
 
+  /// Returns how the call ended that this is the error of. The code tells why: a call to a backend that died has the
+  /// code process_expired, and the outcome not_delivered if it never began, else outcome_unknown.
+  [[nodiscard]] Outcome outcome() const noexcept { return outcome_; }
+  /// Returns false where the handler provably never ran and never will: then the call can be made again without harm.
+  [[nodiscard]] bool may_have_run() const noexcept { return may_have_run_; }
+  /// Makes this the error of a call that ended with `outcome`.
+  [[nodiscard]] Error as_outcome(Outcome outcome, bool may_have_run) &&;
+
   /// Puts "`context`: " before the message.
   [[nodiscard]] Error with_context(std::string_view context) &&;
 
@@ -127,6 +137,8 @@ class Error {
 
  private:
   Errc code_ = Errc::invalid_state;
+  Outcome outcome_ = Outcome::outcome_unknown;
+  bool may_have_run_ = true;
   int system_error_ = 0;
   std::string message_;
   std::shared_ptr<const ProcessDeath> death_;
@@ -137,12 +149,13 @@ class Error {
 struct ErrorParts {
   Errc code = Errc::invalid_state;
   int system_error = 0;
+  bool may_have_run = true;
   std::string message;
   std::optional<ProcessDeath> death;
   std::optional<RemoteFailure> remote;
 };
 
-/// Returns "code: message".
+/// Returns "code: message"; of a call that was not delivered for another reason, "code (not_delivered): message".
 [[nodiscard]] std::string to_string(const Error& error);
 
 }  // namespace prong

@@ -8,6 +8,7 @@ void throw_error(Error error) {
   if (error.death() != nullptr) throw ProcessExpired{std::move(error)};
   if (error.remote() != nullptr) throw RemoteException{std::move(error)};
   if (error.code() == Errc::deadline_exceeded) throw DeadlineExceeded{std::move(error)};
+  if (error.code() == Errc::cancelled) throw Cancelled{std::move(error)};
   throw Exception{std::move(error)};
 }
 

@@ -14,6 +14,9 @@ class Exception : public std::runtime_error {
 
   [[nodiscard]] const Error& error() const noexcept { return error_; }
   [[nodiscard]] Errc code() const noexcept { return error_.code(); }
+  /// As of Error: how the call ended, and whether its handler may have run.
+  [[nodiscard]] Outcome outcome() const noexcept { return error_.outcome(); }
+  [[nodiscard]] bool may_have_run() const noexcept { return error_.may_have_run(); }
 
  private:
   Error error_;
@@ -34,6 +37,12 @@ class ProcessExpired : public Exception {
 
 /// A wait or a call reached its deadline.
 class DeadlineExceeded : public Exception {
+ public:
+  using Exception::Exception;
+};
+
+/// Somebody asked that the call ends: at the caller, its outcome; in a handler, what throw_if_cancelled() throws.
+class Cancelled : public Exception {
  public:
   using Exception::Exception;
 };

@@ -14,6 +14,12 @@ namespace prong {
 template <class T>
 using Result = boost::system::result<T, Error>;
 
+/// Returns how the call ended that `result` is the result of.
+template <class T>
+[[nodiscard]] Outcome outcome_of(const Result<T>& result) {
+  return result ? Outcome::value : result.error().outcome();
+}
+
 /// Lets Result::value() throw Prong's exceptions.
 /// Source: Boost.System, "result", customisation by argument-dependent lookup.
 [[noreturn]] void throw_exception_from_error(const Error& error, const boost::source_location& where);

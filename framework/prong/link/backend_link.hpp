@@ -35,6 +35,17 @@ class BackendLink final : private loop::Source {
   /// Answers a request. A full queue waits until `deadline`, which is the request's own.
   [[nodiscard]] Result<void> reply(std::uint64_t request, Bytes value, Deadline deadline);
   [[nodiscard]] Result<void> reply_error(std::uint64_t request, const Error& error, Deadline deadline);
+  /// Begins a request: from here on it counts as one that may have run. Returns false if its caller gave it up; then it
+  /// must not run.
+  [[nodiscard]] bool try_begin(RequestNumber request) noexcept { return connection_.port().calls().try_begin(request); }
+  /// Tells whether the caller asked that the request ends. Thread safety: any thread.
+  [[nodiscard]] bool asked_to_end(RequestNumber request) const noexcept {
+    return connection_.port().calls().is_asked_to_end(request);
+  }
+  /// Tells whether the caller takes no outcome of the request any more. Thread safety: any thread.
+  [[nodiscard]] bool given_up(RequestNumber request) const noexcept {
+    return connection_.port().calls().is_given_up(request);
+  }
   /// Sends a message of its own; `box` is 0 for out and 1 for return_out.
   /// Fails with: overloaded when the frontend has a window of unreceived messages, too_large, deadline_exceeded.
   [[nodiscard]] Result<void> send_out(std::size_t box, Bytes payload, Deadline deadline);

@@ -53,6 +53,18 @@ bool epoll_finds_death(int epoll, Deadline deadline) {
   return false;
 }
 
+// Makes `error` that of a call which was not sent, so that its handler never runs.
+Error of_unsent(Error error) {
+  const bool says_it = error.code() == Errc::deadline_exceeded || error.code() == Errc::overloaded;
+  return std::move(error).as_outcome(says_it ? error.outcome() : Outcome::not_delivered, false);
+}
+
+// Makes `error` that of a call which has it for an answer.
+Error of_answer(Error error) {
+  const bool says_it = error.code() == Errc::deadline_exceeded || error.code() == Errc::cancelled;
+  return std::move(error).as_outcome(says_it ? error.outcome() : Outcome::failed, error.may_have_run());
+}
+
 }  // namespace
 
 Result<std::unique_ptr<FrontendLink>> FrontendLink::create(std::string name, const LinkOptions& options,
@@ -72,6 +84,7 @@ FrontendLink::FrontendLink(std::string name, const LinkOptions& options, PeerLif
       life_{life},
       segment_{std::move(segment)},
       connection_{std::move(port), Trust::untrusted, options.max_message_bytes},
+      replies_{segment_->call_slots()},
       boxes_{Inbox{options.out_window_bytes}, Inbox{options.out_window_bytes}},
       epoll_{std::move(epoll)},
       self_{std::make_shared<Self>()} {
@@ -119,18 +132,41 @@ Result<void> FrontendLink::send_control(MessageHeader header) {
 ReplyReference FrontendLink::request(MessageHeader header, Bytes payload, Deadline deadline) {
   ReplyReference reply = make_remote_reply(*this, deadline);
   const std::uint64_t epoch = connection_.epoch();
-  header.request = replies_.add(reply);
+  if (auto taken = take_slot(reply, deadline); !taken) {
+    reply->fail(of_unsent(std::move(taken).error()));
+    return reply;
+  }
+  header.request = reply->request().value();
   // SYNC POINT with is_closed_ store in close: either close() finds the request, or we find the link closed.
   if (is_closed_.load(std::memory_order_seq_cst)) {
-    if (const ReplyReference own = replies_.take(header.request)) own->fail(last_end());
+    if (const ReplyReference own = replies_.take(reply->request())) own->fail(of_unsent(last_end()));
     return reply;
   }
   if (auto sent = send_in(epoch, header, payload, deadline); !sent) {
-    if (const ReplyReference own = replies_.take(header.request)) own->fail(std::move(sent).error());
-  } else if (loop_.load(std::memory_order_acquire) != nullptr && !deadline.is_never()) {
+    if (const ReplyReference own = replies_.take(reply->request())) own->fail(of_unsent(std::move(sent).error()));
+  } else if (!deadline.is_never()) {
     arm_expiry(deadline);
   }
   return reply;
+}
+
+Result<void> FrontendLink::take_slot(const ReplyReference& reply, Deadline deadline) {
+  if (deadline == Deadline::now()) return fail(Errc::deadline_exceeded, "a call that may take no time is not made");
+  if (replies_.try_add(reply)) [[likely]]
+    return {};
+  if (expiry_has_passed()) expire_passed();
+  while (!replies_.try_add(reply)) {
+    if (is_closed_.load(std::memory_order_acquire)) return last_end();
+    if (options_.when_full == WhenFull::reject)
+      return fail(Errc::overloaded, std::to_string(segment_->call_slots()) + " calls are under way");
+    PRONG_TRY(wait_for_space([this] { return replies_.has_room(); }, deadline));
+  }
+  return {};
+}
+
+std::size_t FrontendLink::pending() {
+  if (expiry_has_passed()) expire_passed();
+  return replies_.size();
 }
 
 Result<void> FrontendLink::wait_for_space(const std::function<bool()>& ready, Deadline deadline) {
@@ -144,7 +180,9 @@ Result<void> FrontendLink::wait_for_space(const std::function<bool()>& ready, De
 
 void FrontendLink::drive(ReplyState& state, Deadline deadline) {
   if (!started_.load(std::memory_order_acquire)) {
-    state.fail(Error{Errc::not_started, "process '" + name_ + "' has not been started: nobody will answer"});
+    const auto handler = end_unanswered(
+        state, Error{Errc::not_started, "process '" + name_ + "' has not been started: nobody will answer"});
+    if (handler) handler();
     return;
   }
   const std::uint64_t closings = closings_.load(std::memory_order_acquire);
@@ -333,13 +371,18 @@ void FrontendLink::read_until(const Wait& wait) {
     const bool received = receive_batch();
     if (wait.done() || is_over(wait)) return;
     if (role_depth_ == 1 && role_wanted_.load(std::memory_order_acquire)) return;
+    if (expiry_has_passed()) {
+      expire_passed();
+      continue;
+    }
     if (received) continue;
     if (wait.deadline.has_passed()) {
       // A peer that has died is noticed even by those who do not wait.
       if (started_.load(std::memory_order_acquire) && epoll_finds_death(epoll_.get(), Deadline::now())) peer_ended();
       return;
     }
-    sleep_as_reader(wait.deadline, wait.extra);
+    const Deadline expiry = Deadline::from_nanoseconds(expiry_.load(std::memory_order_acquire));
+    sleep_as_reader(Deadline::earlier(wait.deadline, expiry), wait.extra);
   }
 }
 
@@ -397,8 +440,10 @@ void FrontendLink::handle(const MessageHeader& header, Bytes payload) {
 }
 
 void FrontendLink::handle_reply(const MessageHeader& header, Bytes payload) {
-  const ReplyReference reply = replies_.take(header.request);
+  const RequestNumber request{header.request};
+  const ReplyReference reply = replies_.take(request);
   if (!reply) {
+    if (replies_.take_late(request)) return;
     peer_is_bad_ = true;
     life_.peer_is_bad(Error{Errc::bad_message, "a reply to no request"});
     return;
@@ -407,7 +452,13 @@ void FrontendLink::handle_reply(const MessageHeader& header, Bytes payload) {
     reply->complete(payload);
     return;
   }
-  reply->fail(decode_error(payload));
+  Error error = decode_error(payload);
+  if (error.death() != nullptr) {
+    peer_is_bad_ = true;
+    error = Error{Errc::bad_message, "process '" + name_ + "' answered that it is dead"};
+    life_.peer_is_bad(error);
+  }
+  reply->fail(of_answer(std::move(error)));
 }
 
 void FrontendLink::peer_ended() {
@@ -429,8 +480,14 @@ void FrontendLink::close(const Error& why) {
   }
   // All end before any handler runs: a handler may wait for another one of them.
   std::vector<std::function<void()>> handlers;
-  for (const ReplyReference& reply : replies_.take_all())
-    if (auto handler = reply->fail_quietly(why)) handlers.push_back(std::move(handler));
+  {
+    const std::lock_guard lock{calls_mutex_};
+    for (const ReplyReference& reply : replies_.take_all()) {
+      const bool begun = connection_.port().calls().give_up(reply->request());
+      Error error = Error{why}.as_outcome(begun ? Outcome::outcome_unknown : Outcome::not_delivered, begun);
+      if (auto handler = reply->fail_quietly(std::move(error))) handlers.push_back(std::move(handler));
+    }
+  }
   {
     const std::lock_guard lock{role_mutex_};
     for (Sleeper* const sleeper : sleepers_) sleeper->rouse();
@@ -542,7 +599,7 @@ Result<void> FrontendLink::reopen_as_reader(Segment segment, int death_descripto
   PRONG_TRY_ASSIGN(Port port, Port::open(*fresh, Side::frontend));
   PRONG_TRY_ASSIGN(const auto senders, connection_.lock_senders(deadline));
   {
-    const std::scoped_lock lock{consumed_mutex_, box_mutex_};
+    const std::scoped_lock lock{consumed_mutex_, box_mutex_, calls_mutex_};
     PRONG_TRY(watch_segment(*fresh, death_descriptor));
     connection_.replace_port(senders, std::move(port));
     segment_ = std::move(fresh);
@@ -598,7 +655,7 @@ Result<void> FrontendLink::attach(loop::EventLoop& loop) {
     detach();
     return watching;
   }
-  expire();  // calls that were made before have deadlines, too
+  expire_passed();  // calls that were made before have deadlines, too
   return {};
 }
 
@@ -607,7 +664,6 @@ void FrontendLink::detach() noexcept {
   if (loop == nullptr) return;
   loop->remove_source(*this);
   loop->cancel_timer(std::exchange(expiry_timer_, 0));
-  expiry_.store(INT64_MAX, std::memory_order_release);
   bell_watch_ = {};
   death_watch_ = {};
   --role_depth_;
@@ -632,7 +688,10 @@ void FrontendLink::arm_expiry(Deadline deadline) {
   do {
     if (armed <= deadline.nanoseconds()) return;
   } while (!expiry_.compare_exchange_weak(armed, deadline.nanoseconds(), std::memory_order_acq_rel));
-  if (loop::EventLoop* const loop = loop_.load(std::memory_order_acquire)) {
+  loop::EventLoop* const loop = loop_.load(std::memory_order_acquire);
+  if (loop == nullptr) {
+    rouse_reader();  // it sleeps until the earliest deadline that it knew
+  } else {
     loop->post([self = self_, deadline] {
       const std::lock_guard lock{self->mutex};
       if (self->link != nullptr) self->link->set_expiry_timer(deadline);
@@ -644,14 +703,73 @@ void FrontendLink::set_expiry_timer(Deadline deadline) {
   loop::EventLoop* const loop = loop_.load(std::memory_order_acquire);
   if (loop == nullptr) return;
   loop->cancel_timer(expiry_timer_);
-  expiry_timer_ = loop->add_timer(deadline, [this] { expire(); });
+  expiry_timer_ = loop->add_timer(deadline, [this] { expire_passed(); });
 }
 
-void FrontendLink::expire() {
-  expiry_.store(INT64_MAX, std::memory_order_release);
-  const Deadline next = replies_.expire("process '" + name_ + "'");
+bool FrontendLink::expiry_has_passed() const noexcept {
+  return Deadline::from_nanoseconds(expiry_.load(std::memory_order_acquire)).has_passed();
+}
+
+void FrontendLink::expire_passed() {
+  // SYNC POINT with expiry_ exchange in arm_expiry: whose deadline is forgotten here is found below.
+  expiry_.exchange(INT64_MAX, std::memory_order_acq_rel);
+  std::vector<ReplyReference> passed;
+  const Deadline next = replies_.find_passed(passed);
+  // All end before any handler runs: a handler may wait for another one of them.
+  const Error late{Errc::deadline_exceeded, "process '" + name_ + "' did not answer in time"};
+  std::vector<std::function<void()>> handlers;
+  for (const ReplyReference& reply : passed)
+    if (auto handler = end_unanswered(*reply.get(), late)) handlers.push_back(std::move(handler));
   wake_sleepers();
   if (!next.is_never()) arm_expiry(next);
+  for (const auto& handler : handlers) handler();
+}
+
+// --- Calls that end without an answer --------------------------------------------------------------------------------
+
+std::function<void()> FrontendLink::end_unanswered(ReplyState& state, const Error& why) {
+  ReplyReference reply;
+  bool begun = false;
+  {
+    const std::lock_guard lock{calls_mutex_};
+    if (!replies_.holds(state.request())) return nullptr;
+    begun = connection_.port().calls().give_up(state.request());
+    // Not before: the slot may be used again from here on.
+    reply = replies_.abandon(state.request());
+  }
+  if (!reply) return nullptr;  // its answer has come meanwhile
+  return reply->fail_quietly(begun ? why : of_unsent(why));
+}
+
+void FrontendLink::expire(ReplyState& state) {
+  const auto handler =
+      end_unanswered(state, Error{Errc::deadline_exceeded, "process '" + name_ + "' did not answer in time"});
+  if (handler) handler();
+}
+
+bool FrontendLink::cancel(ReplyState& state) {
+  ReplyReference reply;
+  {
+    const std::lock_guard lock{calls_mutex_};
+    if (!replies_.holds(state.request())) return false;
+    transport::CallBoard& calls = connection_.port().calls();
+    if (calls.ask_to_end(state.request())) return false;  // it runs, or nearly: the backend answers
+    static_cast<void>(calls.give_up(state.request()));
+    reply = replies_.abandon(state.request());
+  }
+  if (!reply) return false;
+  const Error error{Errc::cancelled, "the call was cancelled before its handler ran"};
+  const bool ended = reply->fail(Error{error}.as_outcome(Outcome::cancelled, false));
+  // The thread that waits for it may sleep, as the reader or beside it.
+  wake_sleepers();
+  rouse_reader();
+  return ended;
+}
+
+void FrontendLink::rouse_reader() {
+  const std::lock_guard lock{role_mutex_};
+  if (role_taken_ && reader_ != std::this_thread::get_id() && loop_.load(std::memory_order_acquire) == nullptr)
+    connection_.port().ring_self();
 }
 
 }  // namespace prong::link

@@ -49,7 +49,8 @@ class PeerLife {
 /// The frontend's end.
 ///
 /// Thread safety: all members from any thread, but for attach() and detach(), which need the loop's thread.
-/// If the peer dies: every pending call and every wait ends at once with PeerLife::peer_gone().
+/// If the peer dies: every pending call and every wait ends at once with PeerLife::peer_gone(); calls know whether they
+/// had begun.
 /// After fork: not usable in the child.
 class FrontendLink final : public Driver, private loop::Source {
  public:
@@ -63,7 +64,7 @@ class FrontendLink final : public Driver, private loop::Source {
 
   /// Sends a message that nobody answers. Fails with: overloaded, deadline_exceeded, too_large, peer_gone()'s.
   [[nodiscard]] Result<void> send(MessageHeader header, Bytes payload, Deadline deadline);
-  /// Sends a request; what goes wrong is the outcome of the reply.
+  /// Sends a request; what goes wrong is the outcome of the reply. One whose deadline is Deadline::now() is not sent.
   [[nodiscard]] ReplyReference request(MessageHeader header, Bytes payload, Deadline deadline);
   /// Sends on the control lane. Fails as send().
   [[nodiscard]] Result<void> send_control(MessageHeader header);
@@ -76,6 +77,8 @@ class FrontendLink final : public Driver, private loop::Source {
   [[nodiscard]] Result<int> box_descriptor();
 
   void drive(ReplyState& state, Deadline deadline) override;
+  void expire(ReplyState& state) override;
+  bool cancel(ReplyState& state) override;
   /// Waits until `descriptor` is readable. Fails with: deadline_exceeded, peer_gone()'s.
   [[nodiscard]] Result<void> wait_readable(int descriptor, Deadline deadline);
   /// Waits until the link has ended, for instance because the peer exited. Fails with: deadline_exceeded.
@@ -104,7 +107,7 @@ class FrontendLink final : public Driver, private loop::Source {
   [[nodiscard]] std::optional<Error> closed() const;
   /// Returns why the link closed the last time. Requires: it has closed.
   [[nodiscard]] Error last_end() const;
-  [[nodiscard]] std::size_t pending() const { return replies_.size(); }
+  [[nodiscard]] std::size_t pending();
   /// Returns how many unasked messages of former peers were dropped by reopen().
   [[nodiscard]] std::uint64_t messages_dropped() const noexcept { return dropped_.load(std::memory_order_relaxed); }
   [[nodiscard]] std::uint64_t messages_sent() const noexcept { return sent_.load(std::memory_order_relaxed); }
@@ -164,7 +167,11 @@ class FrontendLink final : public Driver, private loop::Source {
   void leave_role();
   void arm_expiry(Deadline deadline);
   void set_expiry_timer(Deadline deadline);
-  void expire();
+  void expire_passed();
+  bool expiry_has_passed() const noexcept;
+  Result<void> take_slot(const ReplyReference& reply, Deadline deadline);
+  [[nodiscard]] std::function<void()> end_unanswered(ReplyState& state, const Error& why);
+  void rouse_reader();
   Result<void> watch_peer();
 
   std::string name_;
@@ -173,6 +180,7 @@ class FrontendLink final : public Driver, private loop::Source {
   std::unique_ptr<transport::Segment> segment_;
   Connection connection_;
   PendingReplies replies_;
+  std::mutex calls_mutex_;  // guards what the call words say of requests that are given up
   Inbox boxes_[2];
   std::mutex consumed_mutex_;
   std::uint64_t consumed_[2] = {0, 0};

@@ -23,7 +23,7 @@ struct WireError {
 
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(parts.code, parts.system_error, parts.message);
+    archive(parts.code, parts.system_error, parts.may_have_run, parts.message);
     serialize_optional(archive, parts.death, [&](ProcessDeath& death) {
       archive(death.process, death.pid, death.exit_code, death.signal, death.command);
     });
@@ -52,6 +52,7 @@ void encode_error(const Error& error, std::vector<std::byte>& out) {
   ErrorParts& parts = wire.parts;
   parts.code = error.code();
   parts.system_error = error.system_error();
+  parts.may_have_run = error.may_have_run();
   parts.message = cut(error.message(), most_text);
   if (const ProcessDeath* const death = error.death()) {
     parts.death = *death;

@@ -279,6 +279,10 @@ bool MessageProcess::stop_requested() const noexcept {
   return backend_ && backend_->link().stop_requested();
 }
 
+CancelToken MessageProcess::cancel_token() const noexcept {
+  return backend_ ? backend_->cancel_token() : CancelToken{};
+}
+
 void MessageProcess::stop_backend() noexcept {
   backend_->link().stop();
 }

@@ -5,6 +5,7 @@
 #include "prong/base/deadline.hpp"
 #include "prong/log/logger.hpp"
 #include "prong/message/message_object.hpp"
+#include "prong/process/cancel_token.hpp"
 #include "prong/process/process_options.hpp"
 #include "prong/reply/future.hpp"
 #include "prong/sync/peer.hpp"
@@ -214,6 +215,16 @@ class MessageProcess : public Peer {
   [[nodiscard]] bool stopping() const noexcept;
   /// Tells whether a stop has been asked for that the loop has not come to yet: for handlers that run or wait long.
   [[nodiscard]] bool stop_requested() const noexcept;
+  /// Tells whether nobody wants the outcome of the running call any more: it was cancelled, or its deadline has passed.
+  /// For handlers that run long: cheap enough for an inner loop.
+  [[nodiscard]] bool cancelled() const noexcept { return cancel_token().cancelled(); }
+  /// As cancelled(), or a stop was asked for.
+  [[nodiscard]] bool cancelled_or_stopping() const noexcept { return cancelled() || stop_requested(); }
+  /// Throws Cancelled if cancelled(): the handler ends, and the call with `cancelled`.
+  void throw_if_cancelled() const { cancel_token().throw_if_cancelled(); }
+  /// Returns what tells the same of the call that is running now, for helper threads. Outside of calls it stands for
+  /// none.
+  [[nodiscard]] CancelToken cancel_token() const noexcept;
   /// Ends the loop after the current handler.
   void stop_backend() noexcept;
 

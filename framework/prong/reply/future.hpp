@@ -10,6 +10,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <stop_token>
 #include <type_traits>
 #include <variant>
 
@@ -17,9 +18,12 @@ namespace prong {
 
 /// The one outcome of a call: a value, or the error that says why there is none.
 ///
+/// Error::outcome() tells how a call ended that has no value, and Error::may_have_run() whether it can be made again
+/// without harm.
 /// Thread safety: as an int; the call itself may end in any thread.
-/// If the peer dies: the outcome is process_expired, at once.
-/// If you stop waiting: destroying a Future gives the outcome up; the handler still runs.
+/// If the peer dies: the outcome is there at once: process_expired, which tells whether the call had begun.
+/// If you stop waiting: destroying a Future gives the outcome up; the handler still runs. cancel() before prevents
+/// that.
 template <class T>
 class Future {
  public:
@@ -31,8 +35,13 @@ class Future {
 
   /// Tells whether there is an outcome to wait for: not after it was taken.
   [[nodiscard]] bool valid() const noexcept { return static_cast<bool>(state_); }
-  /// Tells whether the outcome is there. Blocks: never; nobody reads replies for a thread that only asks this.
-  [[nodiscard]] bool ready() const noexcept { return state_->ready(); }
+  /// Tells whether the outcome is there; it is, at the latest, when the call's deadline has passed.
+  /// Blocks: never; nobody reads replies for a thread that only asks this.
+  [[nodiscard]] bool ready() const {
+    PRONG_EXPECT(valid(), "a future is asked once");
+    if (!state_->ready() && state_->deadline().has_passed()) state_->expire();
+    return state_->ready();
+  }
 
   /// Waits for the outcome; tells whether it is there.
   ///
@@ -40,13 +49,12 @@ class Future {
   bool wait(Deadline deadline) {
     PRONG_EXPECT(valid(), "a future is asked once");
     state_->wait(Deadline::earlier(deadline, state_->deadline()));
-    if (!state_->ready() && state_->deadline().has_passed())
-      state_->fail(Error{Errc::deadline_exceeded, "the call was not answered in time"});
-    return state_->ready();
+    return ready();
   }
   /// Waits for the outcome until the call's own deadline, and takes it.
   [[nodiscard]] Result<T> result() {
-    wait(Deadline::never());
+    while (!wait(Deadline::never())) {
+    }
     return take();
   }
   /// Waits for the outcome until `deadline` and takes it. A wait that ends before the call does leaves the Future
@@ -54,6 +62,21 @@ class Future {
   [[nodiscard]] Result<T> result(Deadline deadline) {
     if (!wait(deadline)) return fail(Errc::deadline_exceeded, "the outcome is not there yet");
     return take();
+  }
+  /// Asks that the call ends. Blocks: never.
+  ///
+  /// A call whose handler has not begun never runs: it ends at once with `cancelled`, and true is returned. A handler
+  /// that runs can see it (MessageProcess::cancelled()), and its outcome is what it makes of it: its value or error if
+  /// it goes on, `cancelled` if it heeds it.
+  bool cancel() {
+    PRONG_EXPECT(valid(), "a future is asked once");
+    return state_->cancel();
+  }
+  /// Has a request to stop cancel() this call; one that came before does so at once.
+  Future& cancel_on(std::stop_token token) {
+    PRONG_EXPECT(valid(), "a future is asked once");
+    cancel_on_stop_ = std::make_unique<StopCallback>(std::move(token), Canceller{state_});
+    return *this;
   }
   /// As result(), but throws the Exception of an error.
   T get() { return result().value(); }
@@ -74,12 +97,20 @@ class Future {
  private:
   Result<T> take() {
     const ReplyReference state = std::exchange(state_, ReplyReference{});
+    cancel_on_stop_.reset();
     if (Error* const error = state->error()) return std::move(*error);
     return extract_(*state.get());
   }
 
+  struct Canceller {
+    ReplyReference state;
+    void operator()() const { state->cancel(); }
+  };
+  using StopCallback = std::stop_callback<Canceller>;
+
   ReplyReference state_;
   Extract extract_ = nullptr;
+  std::unique_ptr<StopCallback> cancel_on_stop_;
 };
 
 namespace detail {

@@ -2,26 +2,62 @@
 
 namespace prong {
 
-std::uint64_t PendingReplies::add(ReplyReference reply) {
+bool PendingReplies::try_add(const ReplyReference& reply) {
   const std::lock_guard lock{mutex_};
   if (free_.empty()) {
-    free_.push_back(static_cast<std::uint32_t>(slots_.size()));
+    if (slots_.size() >= limit_) return false;
+    free_.reserve(slots_.size() + 1);  // all of them fit, so that giving one back cannot fail
     slots_.emplace_back();
+    free_.push_back(static_cast<std::uint32_t>(slots_.size() - 1));
   }
   const std::uint32_t index = free_.back();
   free_.pop_back();
   Slot& slot = slots_[index];
-  slot.reply = std::move(reply);
-  return (std::uint64_t{++slot.generation} << 32) | (index + 1U);
+  reply->set_request(RequestNumber{index, ++slot.generation});
+  slot.reply = reply;
+  return true;
 }
 
-ReplyReference PendingReplies::take(std::uint64_t request) noexcept {
-  const auto index = static_cast<std::uint32_t>(request) - 1U;
-  const auto generation = static_cast<std::uint32_t>(request >> 32);
+bool PendingReplies::has_room() const {
   const std::lock_guard lock{mutex_};
-  if (index >= slots_.size() || slots_[index].generation != generation || !slots_[index].reply) return {};
-  free_.push_back(index);
-  return std::exchange(slots_[index].reply, ReplyReference{});
+  return !free_.empty() || slots_.size() < limit_;
+}
+
+bool PendingReplies::holds_locked(RequestNumber request) const noexcept {
+  return request.slot() < slots_.size() && slots_[request.slot()].generation == request.generation() &&
+         slots_[request.slot()].reply;
+}
+
+bool PendingReplies::holds(RequestNumber request) const noexcept {
+  const std::lock_guard lock{mutex_};
+  return holds_locked(request);
+}
+
+ReplyReference PendingReplies::take_locked(RequestNumber request) noexcept {
+  if (!holds_locked(request)) return {};
+  free_.push_back(static_cast<std::uint32_t>(request.slot()));
+  return std::exchange(slots_[request.slot()].reply, ReplyReference{});
+}
+
+ReplyReference PendingReplies::take(RequestNumber request) noexcept {
+  const std::lock_guard lock{mutex_};
+  return take_locked(request);
+}
+
+ReplyReference PendingReplies::abandon(RequestNumber request) noexcept {
+  const std::lock_guard lock{mutex_};
+  ReplyReference reply = take_locked(request);
+  if (reply) ++abandoned_;
+  return reply;
+}
+
+bool PendingReplies::take_late(RequestNumber request) noexcept {
+  const std::lock_guard lock{mutex_};
+  const bool was_used = request.slot() < slots_.size() && request.generation() >= 1 &&
+                        request.generation() <= slots_[request.slot()].generation;
+  if (!was_used || abandoned_ == 0) return false;
+  --abandoned_;
+  return true;
 }
 
 std::vector<ReplyReference> PendingReplies::take_all() {
@@ -32,6 +68,7 @@ std::vector<ReplyReference> PendingReplies::take_all() {
     all.push_back(std::exchange(slots_[index].reply, ReplyReference{}));
     free_.push_back(index);
   }
+  abandoned_ = 0;
   return all;
 }
 
@@ -40,21 +77,16 @@ std::size_t PendingReplies::size() const {
   return slots_.size() - free_.size();
 }
 
-Deadline PendingReplies::expire(const std::string& what) {
-  std::vector<ReplyReference> late;
+Deadline PendingReplies::find_passed(std::vector<ReplyReference>& passed) const {
   Deadline earliest = Deadline::never();
-  {
-    const std::lock_guard lock{mutex_};
-    for (const Slot& slot : slots_) {
-      if (!slot.reply || slot.reply->ready()) continue;
-      if (slot.reply->deadline().has_passed())
-        late.push_back(slot.reply);
-      else
-        earliest = Deadline::earlier(earliest, slot.reply->deadline());
-    }
+  const std::lock_guard lock{mutex_};
+  for (const Slot& slot : slots_) {
+    if (!slot.reply) continue;
+    if (slot.reply->deadline().has_passed())
+      passed.push_back(slot.reply);
+    else
+      earliest = Deadline::earlier(earliest, slot.reply->deadline());
   }
-  for (const ReplyReference& reply : late)
-    reply->fail(Error{Errc::deadline_exceeded, what + " did not answer in time"});
   return earliest;
 }
 

@@ -17,8 +17,10 @@ class RemoteReply final : public ReplyState {
   void wait(Deadline deadline) override {
     if (!ready()) driver_->drive(*this, deadline);
   }
+  bool cancel() override { return !ready() && driver_->cancel(*this); }
 
  protected:
+  void end_by_deadline() override { driver_->expire(*this); }
   void notify() noexcept override {}  // the driver wakes its waiting threads itself, once per batch
   void dispose() noexcept override;
 
@@ -113,6 +115,21 @@ std::function<void()> ReplyState::fail_quietly(Error error) {
   return publish();
 }
 
+void ReplyState::expire() {
+  if (ready()) return;
+  end_by_deadline();
+  // Whoever took the request out to end it is a copy of bytes away from doing so.
+  while (!ready()) std::this_thread::yield();
+}
+
+void ReplyState::end_by_deadline() {
+  fail(Error{Errc::deadline_exceeded, "there was no outcome in time"});
+}
+
+bool ReplyState::cancel() {
+  return fail(Error{Errc::cancelled, "the caller gave it up"});
+}
+
 void ReplyState::on_ready(std::function<void()> handler) {
   handler_ = std::move(handler);
   Status expected = Status::pending;
@@ -132,6 +149,7 @@ void ReplyState::reset(Deadline deadline) noexcept {
   claimed_with_handler_ = false;
   handler_ = nullptr;
   deadline_ = deadline;
+  request_ = {};
   references_.store(1, std::memory_order_relaxed);
   status_.store(Status::pending, std::memory_order_relaxed);
 }

@@ -4,6 +4,7 @@
 #include "prong/base/bytes.hpp"
 #include "prong/base/deadline.hpp"
 #include "prong/base/error.hpp"
+#include "prong/base/request_number.hpp"
 
 #include <atomic>
 #include <cstdint>
@@ -21,6 +22,10 @@ class Driver {
   virtual ~Driver() = default;
   /// Returns when `state` is ready or the deadline has passed.
   virtual void drive(ReplyState& state, Deadline deadline) = 0;
+  /// Ends `state` with deadline_exceeded, unless it ends just now. Blocks: never.
+  virtual void expire(ReplyState& state) = 0;
+  /// Asks that the request ends, and ends `state` if it has not begun; tells whether it did. Blocks: never.
+  virtual bool cancel(ReplyState& state) = 0;
 };
 
 /// One outcome, given once and taken once: bytes or an Error.
@@ -41,6 +46,14 @@ class ReplyState {
   virtual void wait(Deadline deadline) = 0;
   /// Returns when the request itself is given up, as its sender asked.
   [[nodiscard]] Deadline deadline() const noexcept { return deadline_; }
+  /// Ends the request because its deadline has passed. It is ready afterwards, with whatever came first.
+  void expire();
+  /// Asks that the request ends; tells whether it ended by this. Blocks: never.
+  virtual bool cancel();
+
+  /// The number that travels with the request; none if it does not travel.
+  [[nodiscard]] RequestNumber request() const noexcept { return request_; }
+  void set_request(RequestNumber request) noexcept { request_ = request; }
 
   /// Ends the request with the encoded value. Returns false, and changes nothing, if it has ended already.
   bool complete(Bytes payload);
@@ -64,6 +77,8 @@ class ReplyState {
 
  protected:
   virtual ~ReplyState() = default;
+  /// Ends the request with deadline_exceeded, unless somebody else is ending it.
+  virtual void end_by_deadline();
   /// Tells waiting threads that ready() is true now.
   virtual void notify() noexcept = 0;
   /// Frees or recycles this object; nobody refers to it any more.
@@ -83,6 +98,7 @@ class ReplyState {
   bool claimed_with_handler_ = false;
   bool failed_ = false;
   Deadline deadline_ = Deadline::never();
+  RequestNumber request_;
   std::vector<std::byte> payload_;
   Error error_;
   std::function<void()> handler_;

@@ -99,21 +99,6 @@ std::uint64_t Port::peer_progress(std::size_t number) const noexcept {
   return peer_progress_[number].load(std::memory_order_acquire);
 }
 
-void Port::publish_running(const std::optional<Running>& running) noexcept {
-  // Told for the case of a death, which keeps the order of the program: no fence, and nobody is woken.
-  own_progress_[0].store(0, std::memory_order_release);
-  if (!running) return;
-  own_progress_[1].store(running->request.value(), std::memory_order_release);
-  own_progress_[0].store(running->command + std::uint64_t{1}, std::memory_order_release);
-}
-
-std::optional<Running> Port::peer_running() const noexcept {
-  const std::uint64_t command = peer_progress_[0].load(std::memory_order_acquire);
-  if (command == 0 || command > std::uint64_t{UINT16_MAX} + 1) return std::nullopt;
-  return Running{static_cast<std::uint16_t>(command - 1),
-                 RequestNumber{peer_progress_[1].load(std::memory_order_acquire)}};
-}
-
 bool Port::has_records() const noexcept {
   return consumers_[1].has_records() || consumers_[0].has_records();
 }

@@ -10,12 +10,6 @@
 
 namespace prong::transport {
 
-/// What a backend is running: the command's number and the request, which is none where nobody waits for the outcome.
-struct Running {
-  std::uint16_t command = 0;
-  RequestNumber request;
-};
-
 /// Sends and receives records, and sleeps without missing one.
 ///
 /// Thread safety: one thread at a time sends on each lane, one thread at a time receives; these may be three.
@@ -58,10 +52,7 @@ class Port {
 
   /// Returns which calls were begun and which given up.
   [[nodiscard]] CallBoard& calls() noexcept { return calls_; }
-  /// Says what runs from now on, or that nothing does. Requires: this is the backend's side. Thread safety: one thread.
-  void publish_running(const std::optional<Running>& running) noexcept;
-  /// Returns what the backend says that it runs, or was running when it died. It may be hostile.
-  [[nodiscard]] std::optional<Running> peer_running() const noexcept;
+  [[nodiscard]] const CallBoard& calls() const noexcept { return calls_; }
 
   /// Announces that the receiver is about to sleep on descriptor(). Returns false if there is something to receive.
   [[nodiscard]] bool prepare_sleep() noexcept;

@@ -2,6 +2,7 @@
 
 #include "prong/base/checked.hpp"
 #include "prong/base/exception.hpp"
+#include "prong/base/request_number.hpp"
 #include "prong/base/result.hpp"
 #include "prong/base/untrusted.hpp"
 
@@ -50,6 +51,50 @@ TEST(Error, describes_a_death_with_name_pid_signal_and_command) {
   EXPECT_EQ(to_string(error),
             "process_expired: backend 'det' (pid 42) was ended by signal 9 (SIGKILL) while it ran 'detect'");
   EXPECT_EQ(ProcessExpired{error}.exit_code(), -SIGKILL);
+}
+
+TEST(Error, tells_how_its_call_ended_besides_why) {
+  const Error death = Error::from_death({.process = "p", .pid = 7, .exit_code = 1, .signal = 0, .command = ""});
+  const Error queued = Error{death}.as_outcome(Outcome::not_delivered, false);
+
+  EXPECT_EQ(death.outcome(), Outcome::outcome_unknown);
+  EXPECT_TRUE(death.may_have_run());
+  EXPECT_EQ(queued.code(), Errc::process_expired);
+  EXPECT_EQ(queued.outcome(), Outcome::not_delivered);
+  EXPECT_FALSE(queued.may_have_run());
+  EXPECT_NE(queued.death(), nullptr);
+  EXPECT_EQ(to_string(queued), "process_expired (not_delivered): backend 'p' (pid 7) exited with code 1");
+  try {
+    throw_error(queued);
+  } catch (const ProcessExpired& expired) {
+    EXPECT_EQ(expired.outcome(), Outcome::not_delivered);
+    EXPECT_FALSE(expired.may_have_run());
+  }
+}
+
+TEST(Error, has_the_outcome_that_its_code_implies) {
+  EXPECT_EQ(Error(Errc::deadline_exceeded, "").outcome(), Outcome::deadline_exceeded);
+  EXPECT_EQ(Error(Errc::cancelled, "").outcome(), Outcome::cancelled);
+  EXPECT_EQ(Error(Errc::overloaded, "").outcome(), Outcome::overloaded);
+  EXPECT_FALSE(Error(Errc::overloaded, "").may_have_run());
+  EXPECT_EQ(Error(Errc::handler_failed, "").outcome(), Outcome::failed);
+  EXPECT_EQ(outcome_of(Result<int>{1}), Outcome::value);
+  EXPECT_EQ(outcome_of(half(1)), Outcome::outcome_unknown);
+  EXPECT_THROW(throw_error(Error{Errc::cancelled, ""}), Cancelled);
+}
+
+TEST(Outcome, has_a_name) {
+  EXPECT_EQ(name_of(Outcome::not_delivered), "not_delivered");
+  EXPECT_EQ(name_of(static_cast<Outcome>(99)), "unknown");
+}
+
+TEST(RequestNumber, of_a_later_use_of_a_slot_is_larger_and_none_has_no_slot) {
+  const RequestNumber number{65'534, 1};
+
+  EXPECT_EQ(number.slot(), 65'534U);
+  EXPECT_EQ(number.generation(), 1U);
+  EXPECT_LT(number.value(), (RequestNumber{65'534, 2}.value()));
+  EXPECT_GE(RequestNumber{}.slot(), RequestNumber::max_slots);
 }
 
 TEST(Error, of_a_system_call_keeps_errno) {

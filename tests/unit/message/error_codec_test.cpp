@@ -29,6 +29,11 @@ TEST(ErrorCodec, carries_code_and_message) {
   EXPECT_EQ(error.remote(), nullptr);
 }
 
+TEST(ErrorCodec, carries_whether_the_handler_may_have_run) {
+  EXPECT_TRUE(carried(Error{Errc::cancelled, "c"}).may_have_run());
+  EXPECT_FALSE(carried(Error{Errc::cancelled, "c"}.as_outcome(Outcome::cancelled, false)).may_have_run());
+}
+
 TEST(ErrorCodec, carries_errno) {
   const Error error = carried(Error::from_errno("open", ENOENT).with_context("clip.avi"));
 

@@ -112,7 +112,6 @@ TEST(Port, impossible_positions_and_lengths_of_a_hostile_peer_are_bad_messages) 
       ASSERT_LE((*record)->size(), max_record(4096));
     }
     static_cast<void>(pair.front.try_send(Lane::data, as_bytes("x"), {}));
-    static_cast<void>(pair.front.peer_running());
     static_cast<void>(pair.front.calls().give_up(RequestNumber{7, 1}));
   }
 }
@@ -128,20 +127,6 @@ TEST(Port, each_side_sees_what_the_other_says_of_every_call) {
   EXPECT_TRUE(pair.front.calls().give_up(last));
   EXPECT_FALSE(pair.front.calls().give_up(given_up));
   EXPECT_FALSE(pair.back.calls().try_begin(given_up));
-}
-
-TEST(Port, what_the_backend_runs_is_seen_until_it_says_otherwise) {
-  Pair pair;
-  EXPECT_FALSE(pair.front.peer_running());
-
-  pair.back.publish_running(Running{.command = 0, .request = RequestNumber{5, 6}});
-  const auto running = pair.front.peer_running();
-
-  ASSERT_TRUE(running);
-  EXPECT_EQ(running->command, 0);
-  EXPECT_EQ(running->request.value(), (RequestNumber{5, 6}.value()));
-  pair.back.publish_running(std::nullopt);
-  EXPECT_FALSE(pair.front.peer_running());
 }
 
 // The receiver's thread: sleeps on the bell whenever there is nothing.

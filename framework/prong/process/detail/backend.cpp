@@ -5,12 +5,41 @@
 #include "prong/process/detail/frontend.hpp"
 
 namespace prong {
+namespace {
+
+// What is wrong with a call is found before its handler runs; what a handler does wrong, it throws.
+Error of_refused(Error error) {
+  return std::move(error).as_outcome(Outcome::failed, false);
+}
+
+}  // namespace
+
+class MessageProcess::Backend::Invocation {
+ public:
+  Invocation(Backend& backend, const MessageHeader& header) noexcept : backend_{backend}, outer_{backend.present_} {
+    // What nobody answers has no deadline for its handler: that of its header was for the sending.
+    if (header.request != 0)
+      token_ = CancelToken{*backend.link_, RequestNumber{header.request}, Deadline::from_nanoseconds(header.deadline)};
+    backend_.present_ = this;
+  }
+  ~Invocation() { backend_.present_ = outer_; }
+  Invocation(const Invocation&) = delete;
+  Invocation& operator=(const Invocation&) = delete;
+
+  [[nodiscard]] const CancelToken& token() const noexcept { return token_; }
+
+ private:
+  Backend& backend_;
+  const Invocation* outer_;
+  CancelToken token_;
+};
+
 MessageProcess::Backend::Backend(MessageProcess& owner, const transport::Segment& segment,
                                  const ProcessOptions& options, std::string name)
     : owner_{owner}, options_{options}, name_{std::move(name)}, loop_{loop::EventLoop::create().value()} {
   actor_ = std::make_unique<actor::BackendActor>(
       *loop_, [this](const MessageHeader& header, Bytes payload) { handle(header, payload); },
-      [this](const MessageObject& message) { return run_named(message); });
+      [this](const MessageObject& message) { return run_named(message, MessageHeader{}); });
   const link::BackendLinkOptions link_options{
       .max_message_bytes = options.max_message_bytes,
       .out_window_bytes = options.out_queue_bytes,
@@ -60,39 +89,78 @@ void MessageProcess::Backend::handle(const MessageHeader& header, Bytes payload)
 void MessageProcess::Backend::run_call(const MessageHeader& header, Bytes payload) {
   const actor::Command* const command = owner_.commands().find(header.command);
   if (command == nullptr) {
-    answer(header, fail(Errc::unknown_command, "no command number " + std::to_string(header.command)), "?");
+    answer(header, of_refused({Errc::unknown_command, "no command number " + std::to_string(header.command)}), "?");
     return;
   }
-  if (Deadline::from_nanoseconds(header.deadline).has_passed()) {
-    answer(header, fail(Errc::deadline_exceeded, "the deadline had passed before the handler ran"), command->name);
+  if (auto begun = begin(header); !begun) {
+    answer(header, std::move(begun), command->name);
     return;
   }
   reply_.clear();
-  answer(header,
-         actor::guarded(name_, command->name, [&] { return command->call_typed(&owner_, *command, payload, reply_); }),
+  answer(header, run(*command, header, [&] { return command->call_typed(&owner_, *command, payload, reply_); }),
          command->name);
+}
+
+// From here on the request counts as begun, unless this fails: then it never ran and never will.
+Result<void> MessageProcess::Backend::begin(const MessageHeader& header) {
+  if (header.request == 0) return {};
+  if (Deadline::from_nanoseconds(header.deadline).has_passed())
+    return Error{Errc::deadline_exceeded, "the deadline had passed before the handler ran"}.as_outcome(
+        Outcome::deadline_exceeded, false);
+  if (!link_->try_begin(RequestNumber{header.request}))
+    return Error{Errc::cancelled, "the call was cancelled before its handler ran"}.as_outcome(Outcome::cancelled,
+                                                                                              false);
+  return {};
+}
+
+template <class Handler>
+auto MessageProcess::Backend::run(const actor::Command& command, const MessageHeader& header, Handler&& handler)
+    -> decltype(handler()) {
+  const Invocation invocation{*this, header};
+  return actor::guarded(name_, command.name, [&]() -> decltype(handler()) {
+    try {
+      auto result = handler();
+      if (!result) return of_refused(std::move(result).error());
+      return result;
+    } catch (const Cancelled&) {
+      // Without being asked it is an exception like any other.
+      if (invocation.token().cancelled_by_caller())
+        return Error{Errc::cancelled, "'" + command.name + "' ended because the caller cancelled it"};
+      if (invocation.token().deadline().has_passed())
+        return Error{Errc::deadline_exceeded, "'" + command.name + "' ended at its deadline"};
+      throw;
+    }
+  });
+}
+
+CancelToken MessageProcess::Backend::cancel_token() const noexcept {
+  return present_ != nullptr ? present_->token() : CancelToken{};
 }
 
 void MessageProcess::Backend::run_message(const MessageHeader& header, Bytes payload) {
   const Result<MessageObject> message = decode<MessageObject>(payload);
   if (!message) {
-    answer(header, message.error(), "?");
+    answer(header, of_refused(message.error()), "?");
     return;
   }
-  if (Deadline::from_nanoseconds(header.deadline).has_passed() && header.request != 0) {
-    answer(header, fail(Errc::deadline_exceeded, "the deadline had passed before the handler ran"), (*message)());
+  if (auto begun = begin(header); !begun) {
+    answer(header, std::move(begun), (*message)());
     return;
   }
-  Result<Value> value = run_named(*message);
+  Result<Value> value = run_named(*message, header);
   reply_.clear();
-  if (value && header.request != 0) encode(*value, reply_);
-  answer(header, value ? Result<void>{} : Result<void>{std::move(value).error()}, (*message)());
+  const Result<void> outcome = actor::guarded(name_, (*message)(), [&]() -> Result<void> {
+    if (!value) return std::move(value).error();
+    if (header.request != 0) encode(*value, reply_);
+    return {};
+  });
+  answer(header, outcome, (*message)());
 }
 
-Result<Value> MessageProcess::Backend::run_named(const MessageObject& message) {
+Result<Value> MessageProcess::Backend::run_named(const MessageObject& message, const MessageHeader& header) {
   const actor::Command* const command = owner_.commands().find(message());
-  if (command == nullptr) return owner_.commands().unknown(message());
-  return actor::guarded(name_, command->name, [&] { return command->call_named(&owner_, *command, message); });
+  if (command == nullptr) return of_refused(owner_.commands().unknown(message()));
+  return run(*command, header, [&] { return command->call_named(&owner_, *command, message); });
 }
 
 void MessageProcess::Backend::answer(const MessageHeader& header, Result<void> outcome, std::string_view command) {
@@ -100,12 +168,20 @@ void MessageProcess::Backend::answer(const MessageHeader& header, Result<void> o
     if (!outcome) owner_.logger().warning("command '{}' failed: {}", command, to_string(outcome.error()));
     return;
   }
+  const RequestNumber request{header.request};
+  if (link_->given_up(request)) return;
   const Deadline deadline = Deadline::from_nanoseconds(header.deadline);
   if (outcome) {
-    outcome = link_->reply(header.request, reply_, deadline);
-    if (outcome) return;
+    auto sent = link_->reply(header.request, reply_, deadline);
+    if (sent || link_->given_up(request)) return;
+    outcome =
+        sent.error().code() == Errc::too_large
+            ? std::move(sent).error()
+            : Error{Errc::outcome_unknown, "'" + std::string{command} +
+                                               "' has run, but its value could not be sent: " + sent.error().message()};
   }
-  if (const auto sent = link_->reply_error(header.request, outcome.error(), deadline); !sent)
+  if (const auto sent = link_->reply_error(header.request, outcome.error(), deadline);
+      !sent && !link_->given_up(request))
     owner_.logger().warning("the outcome of command '{}' was not delivered: {}", command, to_string(sent.error()));
 }
 

@@ -21,6 +21,9 @@ class MessageProcess::Backend {
   void watch(int descriptor, std::function<void()> handler);
   void unwatch(int descriptor) { watches_.erase(descriptor); }
 
+  /// Returns the token of the call that is running.
+  [[nodiscard]] CancelToken cancel_token() const noexcept;
+
   [[nodiscard]] loop::EventLoop& loop() noexcept { return *loop_; }
   [[nodiscard]] link::BackendLink& link() noexcept { return *link_; }
   [[nodiscard]] caf::event_based_actor& self() noexcept { return actor_->self(); }
@@ -29,9 +32,15 @@ class MessageProcess::Backend {
   void handle(const MessageHeader& header, Bytes payload);
   void run_call(const MessageHeader& header, Bytes payload);
   void run_message(const MessageHeader& header, Bytes payload);
-  Result<Value> run_named(const MessageObject& message);
+  Result<Value> run_named(const MessageObject& message, const MessageHeader& header);
+  Result<void> begin(const MessageHeader& header);
+  template <class Handler>
+  auto run(const actor::Command& command, const MessageHeader& header, Handler&& handler) -> decltype(handler());
   void answer(const MessageHeader& header, Result<void> outcome, std::string_view command);
   bool leave_with(const char* stage, const Error& error);
+
+  // The handler that runs, and the one that it interrupted by handling messages itself.
+  class Invocation;
 
   MessageProcess& owner_;
   ProcessOptions options_;
@@ -41,6 +50,7 @@ class MessageProcess::Backend {
   std::unique_ptr<link::BackendLink> link_;
   std::map<int, loop::Watch> watches_;
   std::vector<std::byte> reply_;
+  const Invocation* present_ = nullptr;
 };
 
 }  // namespace prong
