@@ -24,4 +24,4 @@ configure_package_config_file(cmake/prong-config.cmake.in ${PROJECT_BINARY_DIR}/
   INSTALL_DESTINATION ${prong_package_dir})
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/prong-config-version.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/prong-config.cmake ${PROJECT_BINARY_DIR}/prong-config-version.cmake
-  cmake/FindCAF.cmake cmake/FindFFmpeg.cmake DESTINATION ${prong_package_dir})
+  cmake/FindCAF.cmake cmake/FindElfutils.cmake cmake/FindFFmpeg.cmake DESTINATION ${prong_package_dir})
