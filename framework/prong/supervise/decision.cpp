@@ -223,8 +223,12 @@ class Decider {
     if (child.goal != Goal::up) return;
     const ChildSpec& spec = policy_.children[i];
     const RecycleLimits& limits = spec.recycle;
-    if (!child.memory_when_ready && usage.memory_bytes > 0) child.memory_when_ready = usage.memory_bytes;
-    const std::uint64_t before = child.memory_when_ready.value_or(0);
+    // One that is over a limit as soon as it is ready gets an interval to work in: else it would do nothing but
+    // restart.
+    const bool is_first = !child.memory_when_ready;
+    if (is_first || child.memory_when_ready == 0) child.memory_when_ready = usage.memory_bytes;
+    if (is_first) return;
+    const std::uint64_t before = *child.memory_when_ready;
     if (limits.tasks && usage.tasks >= *limits.tasks)
       recycle(i, fmt::format("'{}' has done {} tasks", spec.name, usage.tasks));
     else if (limits.memory_bytes && usage.memory_bytes > *limits.memory_bytes)

@@ -24,7 +24,10 @@ SupervisorSpec with(Strategy strategy, Order order = Order::in_turn) {
 Script running(SupervisorSpec spec, std::vector<ChildSpec> children) {
   Script script{std::move(spec), std::move(children)};
   script.start();
-  for (std::size_t i = 0; i < script.state().children.size(); ++i) script.up(i);
+  for (std::size_t i = 0; i < script.state().children.size(); ++i) {
+    script.up(i);
+    script.measured(i, {});
+  }
   EXPECT_TRUE(script.state().ready);
   return script;
 }
@@ -46,6 +49,7 @@ Script child_in(ChildState state) {
   script.start();
   if (state == ChildState::starting) return script;
   script.up(0);
+  script.measured(0, {});
   if (state == ChildState::waiting) script.fails(0);
   if (state == ChildState::stopping) script.stop();
   if (state == ChildState::killed) script.kill();
@@ -573,6 +577,17 @@ TEST(Decision, recycles_by_age_and_measures_growth_anew_in_each_incarnation) {
   script.up(0);
   EXPECT_EQ(script.measured(0, {.memory_bytes = 200}), "");
   EXPECT_EQ(script.measured(0, {.memory_bytes = 211}), "<recycled 0> stop 0");
+}
+
+TEST(Decision, a_child_that_is_over_a_limit_when_it_is_ready_works_for_an_interval_first) {
+  Script script{with(Strategy::one_for_one), {{.name = "a", .recycle = {.memory_bytes = 10, .check_interval = 2s}}}};
+  script.start();
+  script.up(0);
+
+  EXPECT_EQ(script.measured(0, {.memory_bytes = 11}), "");
+  EXPECT_EQ(script.wake_in(), 2s);
+  EXPECT_EQ(script.after(2s), "measure 0");
+  EXPECT_EQ(script.measured(0, {.memory_bytes = 11}), "<recycled 0> stop 0");
 }
 
 TEST(Decision, a_recycled_child_that_crashes_or_does_not_stop_comes_back_uncounted) {
