@@ -50,7 +50,6 @@ TEST_F(LiveVideoProgram, keeps_everything_until_the_camera_hangs_up) {
 
   const auto result = expect_kept(program, camera.url(), "ended the stream after 90 frames");
   EXPECT_EQ(result.at("frames_in"), 90);
-  EXPECT_GT(result.at("frames_out"), 45);
   EXPECT_GE(result.at("events"), 2) << "somebody was seen";
 }
 
