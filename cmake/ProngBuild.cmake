@@ -32,6 +32,12 @@ macro(prong_find_package component)
   set_property(GLOBAL APPEND_STRING PROPERTY prong_dependencies_${component} "find_dependency(${prong_find_arguments})\n")
 endmacro()
 
+# prong_component_needs(COMPONENT OTHER): who asks for a component with find_package(prong) gets the other one too.
+function(prong_component_needs component other)
+  set_property(GLOBAL APPEND_STRING PROPERTY prong_dependencies_${component}
+    "include(\${CMAKE_CURRENT_LIST_DIR}/prong-${other}.cmake)\nif(NOT TARGET prong::${other})\n  return()\nendif()\n")
+endfunction()
+
 # Gives a target Prong's private settings: C++20, warnings as errors, sanitizers.
 function(prong_private_settings target)
   target_compile_features(${target} PUBLIC cxx_std_20)

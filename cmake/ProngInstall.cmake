@@ -19,9 +19,12 @@ prong_install_component(testing prong_testing)
 if(TARGET prong_actors_video)
   prong_install_component(actors_video prong_actors_video)
 endif()
+if(TARGET prong_actors_person)
+  prong_install_component(actors_person prong_actors_person)
+endif()
 
 configure_package_config_file(cmake/prong-config.cmake.in ${PROJECT_BINARY_DIR}/prong-config.cmake
   INSTALL_DESTINATION ${prong_package_dir})
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/prong-config-version.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/prong-config.cmake ${PROJECT_BINARY_DIR}/prong-config-version.cmake
-  cmake/FindCAF.cmake cmake/FindElfutils.cmake cmake/FindFFmpeg.cmake DESTINATION ${prong_package_dir})
+  cmake/FindCAF.cmake cmake/FindElfutils.cmake cmake/FindFFmpeg.cmake cmake/FindOpenCV.cmake DESTINATION ${prong_package_dir})

@@ -8,9 +8,9 @@
 namespace prong::tests {
 
 struct RtspCameraOptions {
-  std::string file;   ///< What it films: its first stream is sent, without being encoded anew.
+  std::string file;  ///< What it films: its first stream is sent, without being encoded anew.
   double speed = 3;  ///< So many times as fast as its clock says.
-  int frames = 0;     ///< So many are sent to one caller, then `after` happens; 0 sends the file over and over.
+  int frames = 0;    ///< So many are sent to one caller, then `after` happens; 0 sends the file over and over.
   enum class After { hang_up, stop_itself } after = After::hang_up;
 };
 

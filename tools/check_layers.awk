@@ -19,14 +19,20 @@ function matches(text, pattern) {
   return text ~ ("^" pattern "$")
 }
 
+# Tells whether a path of the layer `actors`, in parts, is of another area than the file that is read.
+function is_other_area(parts) {
+  return layer == "actors" && parts[2] == "actors" && parts[3] != area
+}
+
 function check_layer(path,   parts, to) {
   to = split(path, parts, "/") == 2 ? "umbrella" : parts[2]
   if (!(to in row)) {
     mistake("there is no layer `" to "`: tools/layers.txt names them")
-  } else if (path ~ /\/detail\// && (to != layer || room !~ /\.cpp$|\/detail\//)) {
+  } else if (path ~ /\/detail\// && (to != layer || is_other_area(parts) || room !~ /\.cpp$|\/detail\//)) {
     mistake("\"" path "\": detail/ is private to the sources of its layer, for it is not installed")
   } else if (to == layer) {
-    if (layer == "actors" && parts[3] != area) mistake("\"" path "\" is of another area: each is a component of its own")
+    if (is_other_area(parts) && index(builds_on[area] " ", " " parts[3] " ") == 0)
+      mistake("\"" path "\" is of another area: each is a component of its own")
   } else if (index(row[layer] " ", " " to " ") == 0) {
     mistake("`" layer "` may not include `" to "` (\"" path "\"); allowed:" (row[layer] == "" ? " itself" : row[layer]))
   }
@@ -60,6 +66,8 @@ FILENAME ~ /layers\.txt$/ {
       else mistake("`" $i "` must stand above `" name "` in the list")
     }
     if (name != "testing") above = above " " name
+  } else if ($1 == "area" && $2 ~ /^[a-z]+:$/) {
+    for (i = 3; i <= NF; i++) builds_on[name] = builds_on[name] " " $i
   } else if ($1 == "only" && NF >= 3 && $2 ~ /.:$/) {
     prefix[++restrictions] = name
     who[restrictions] = substr($0, index($0, ": ") + 2)

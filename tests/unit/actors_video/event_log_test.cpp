@@ -33,6 +33,12 @@ TEST_F(EventLog_, writes_one_object_per_line_under_its_name_at_the_end) {
   EXPECT_FALSE(std::filesystem::exists(path("events.jsonl.part")));
 }
 
+TEST_F(EventLog_, says_what_somebody_was_recognised_as) {
+  const TrackEvent recognised{TrackEvent::Kind::person, 30, 3'000ms, 1, {650, 250, 40, 110}};
+
+  EXPECT_EQ(to_json(recognised), R"({"ev":"person","frame":30,"t":3.00,"track":1,"box":[650,250,40,110]})");
+}
+
 TEST_F(EventLog_, of_a_process_that_was_killed_has_every_line) {
   auto child = os::ChildProcess::fork([this] {
                  auto log = EventLog::create(path("events.jsonl")).value();

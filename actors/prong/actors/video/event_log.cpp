@@ -9,12 +9,25 @@
 
 namespace prong::video {
 
+namespace {
+
+const char* word_of(TrackEvent::Kind kind) {
+  switch (kind) {
+    case TrackEvent::Kind::enter: return "enter";
+    case TrackEvent::Kind::leave: return "leave";
+    case TrackEvent::Kind::person: return "person";
+  }
+  return "?";
+}
+
+}  // namespace
+
 std::string to_json(const TrackEvent& event) {
   const double seconds = std::chrono::duration<double>(event.time).count();
   std::array<char, 256> text{};
   const int length = std::snprintf(
       text.data(), text.size(), R"({"ev":"%s","frame":%llu,"t":%.2f,"track":%llu,"box":[%d,%d,%d,%d]})",
-      event.kind == TrackEvent::Kind::enter ? "enter" : "leave", static_cast<unsigned long long>(event.frame), seconds,
+      word_of(event.kind), static_cast<unsigned long long>(event.frame), seconds,
       static_cast<unsigned long long>(event.track), event.box.x, event.box.y, event.box.width, event.box.height);
   return {text.data(), static_cast<std::size_t>(length)};
 }

@@ -3,8 +3,6 @@
 #include "prong/base/exception.hpp"
 #include "prong/loop/event_loop.hpp"
 
-#include <algorithm>
-#include <cstring>
 #include <optional>
 #include <utility>
 
@@ -21,7 +19,6 @@ struct MotionDetectorProcess::Work {
   std::optional<FrameLease> frame{};  // seen, but what was found in it could not be handed on yet
   std::vector<TrackEvent> events{};
   std::uint64_t last_sequence = 0;
-  std::vector<std::byte> scratch{};
 };
 
 MotionDetectorProcess::MotionDetectorProcess(std::string name, FrameRing& frames, std::size_t reader, FrameRing& found,
@@ -101,20 +98,7 @@ Result<bool> MotionDetectorProcess::hand_on(std::uint64_t sequence, std::chrono:
   detections.events = std::exchange(work.events, {});
   for (const Track& track : work.tracker.tracks())
     if (track.is_confirmed() && track.misses == 0) detections.tracks.push_back(track);
-  work.scratch.clear();
-  encode(detections, work.scratch);
-  // A crowd that does not fit is cut, never the event: what is drawn is for people, what is logged is counted.
-  while (work.scratch.size() > slot->bytes().size() && !detections.tracks.empty()) {
-    detections.tracks.resize(detections.tracks.size() / 2);
-    work.scratch.clear();
-    encode(detections, work.scratch);
-  }
-  FrameMeta meta{};
-  meta.format = prong::PixelFormat::bytes;
-  meta.size = work.scratch.size();
-  meta.source_time = source_time;
-  std::memcpy(slot->bytes().data(), work.scratch.data(), std::min(work.scratch.size(), slot->bytes().size()));
-  PRONG_TRY(slot->publish(meta));
+  PRONG_TRY(publish(*slot, std::move(detections), source_time));
   return true;
 }
 

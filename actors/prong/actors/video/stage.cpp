@@ -1,5 +1,10 @@
 #include "prong/actors/video/stage.hpp"
 
+#include "prong/message/codec.hpp"
+
+#include <algorithm>
+#include <cstring>
+
 namespace prong::video {
 namespace {
 
@@ -23,6 +28,24 @@ Result<PixelFormat> from_ring(prong::PixelFormat format) {
 }
 
 }  // namespace
+
+Result<void> publish(FrameWriter& slot, Detections detections, std::chrono::nanoseconds source_time) {
+  std::vector<std::byte> encoded;
+  encode(detections, encoded);
+  while (encoded.size() > slot.bytes().size() && !(detections.tracks.empty() && detections.people.empty())) {
+    detections.tracks.resize(detections.tracks.size() / 2);
+    detections.people.resize(detections.people.size() / 2);
+    encoded.clear();
+    encode(detections, encoded);
+  }
+  FrameMeta meta{};
+  meta.format = prong::PixelFormat::bytes;
+  meta.size = encoded.size();
+  meta.source_time = source_time;
+  std::memcpy(slot.bytes().data(), encoded.data(), std::min(encoded.size(), slot.bytes().size()));
+  PRONG_TRY(slot.publish(meta));
+  return {};
+}
 
 FrameMeta to_frame_meta(const FrameInfo& info) {
   FrameMeta meta{};

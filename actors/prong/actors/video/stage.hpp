@@ -56,7 +56,7 @@ struct StageReport {
   std::uint64_t frames_in = 0;
   std::uint64_t frames_out = 0;
   std::uint64_t frames_lost = 0;  ///< Dropped by policy before this stage could have them.
-  std::uint64_t events = 0;       ///< Enter and leave events found or written.
+  std::uint64_t events = 0;       ///< Found or written.
   bool ended = false;
   std::string problem;             ///< Why it ended early, or empty.
   std::vector<std::string> files;  ///< What was written and is whole.
@@ -67,20 +67,37 @@ struct StageReport {
   }
 };
 
-/// What the detector found in one frame; travels through a frame ring of its own, in the order of the frames.
+/// Somebody who was recognised in the box of a track.
+struct SeenPerson {
+  std::uint64_t track = 0;
+  Box box;           ///< From head to feet; between two looks it moves with the track.
+  double score = 0;  ///< How sure that is; see PersonFinder.
+
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(track, box, score);
+  }
+};
+
+/// What was found in one frame; travels through a frame ring of its own, in the order of the frames.
 struct Detections {
   std::uint64_t sequence = 0;  ///< Of the frame in the frame ring.
   std::vector<Track> tracks;   ///< Those that are confirmed, with their trails.
   std::vector<TrackEvent> events;
+  std::vector<SeenPerson> people;  ///< Where somebody looks for them.
 
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(sequence, tracks, events);
+    archive(sequence, tracks, events, people);
   }
 };
 
 /// Units: bytes of one slot in the ring of detections.
 inline constexpr std::size_t detections_slot_bytes = std::size_t{256} * 1024;
+
+/// Fills `slot` with `detections` and publishes it. A crowd that does not fit is cut, events never are: what is drawn
+/// is for the eye, what is logged is counted. Fails with: as FrameWriter::publish().
+[[nodiscard]] Result<void> publish(FrameWriter& slot, Detections detections, std::chrono::nanoseconds source_time);
 
 /// Returns the metadata of a frame as the ring carries it.
 [[nodiscard]] FrameMeta to_frame_meta(const FrameInfo& info);

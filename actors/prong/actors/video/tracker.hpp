@@ -39,12 +39,12 @@ struct Track {
   }
 };
 
-/// Somebody came or left.
+/// Something came, left, or was recognised as a person; the last is no tracker's to say.
 struct TrackEvent {
-  enum class Kind : std::uint8_t { enter, leave };
+  enum class Kind : std::uint8_t { enter, leave, person };
 
   Kind kind = Kind::enter;
-  std::uint64_t frame = 0;          ///< Enter: the frame that confirmed the track. Leave: the last it was seen in.
+  std::uint64_t frame = 0;          ///< Enter, person: the one that confirmed it. Leave: the last it was seen in.
   std::chrono::nanoseconds time{};  ///< Of that frame, since the stream's start.
   std::uint64_t track = 0;
   Box box;  ///< Where it was in that frame.

@@ -7,6 +7,7 @@
 #include "prong/base/exception.hpp"
 #include "prong/loop/event_loop.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <optional>
@@ -32,8 +33,11 @@ void draw(Painter& painter, const Detections& found, std::string_view caption, s
     const Colour colour = Colour::of_number(track.id);
     painter.polyline(track.trail, colour, 2);
     painter.frame(track.box, colour, 2);
-    painter.label({track.box.x, std::max(0, track.box.y - 11)}, std::to_string(track.id), Colour::black, colour);
+    const bool is_person = std::ranges::find(found.people, track.id, &SeenPerson::track) != found.people.end();
+    painter.label({track.box.x, std::max(0, track.box.y - 11)}, std::to_string(track.id) + (is_person ? " PERSON" : ""),
+                  Colour::black, colour);
   }
+  for (const SeenPerson& person : found.people) painter.frame(person.box, Colour::white, 1);
   painter.label({4, 4}, std::string{caption} + "  " + time_text(time), Colour::white, Colour::black);
 }
 
