@@ -1,5 +1,7 @@
 #include "options.hpp"
 
+#include "person_stage.hpp"
+
 #include <CLI/CLI.hpp>
 
 namespace example {
@@ -22,6 +24,7 @@ int parse(int argc, char** argv, Options& options) {
       ->check(CLI::Range(0.1, 3600.0))
       ->capture_default_str();
   app.add_flag("--listen", options.listen, "Wait at an rtsp:// URL for the camera to call");
+  if (has_person_stage()) app.add_flag("--persons", options.persons, "Tell which of the things that move are people");
   app.add_flag("--headless", options.headless, "No live lines of progress");
   app.add_flag("--json", options.json, "Print the figures as one JSON object instead of a table");
   app.add_option("--note", options.input_note, "Where the input comes from, printed beside its name")

@@ -12,6 +12,7 @@ struct Options {
   double frames_per_second = 0;
   double stall_seconds = 10;
   bool listen = false;
+  bool persons = false;
   bool headless = false;
   bool json = false;
 };

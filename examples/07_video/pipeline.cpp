@@ -16,6 +16,7 @@ using prong::video::StageReport;
 constexpr std::size_t frame_slots = 16;
 constexpr std::size_t detector_reader = 0;
 constexpr std::size_t sink_reader = 1;
+constexpr std::size_t persons_reader = 2;
 constexpr std::uint64_t unknown_frame_bytes = 1920ULL * 1088 * 3 / 2;  // a camera that has not called yet
 
 double seconds(std::chrono::nanoseconds time) {
@@ -51,10 +52,15 @@ void Pipeline::start_processes() {
   source_ = std::make_unique<prong::video::VideoSource>("source", *frames_, events_);
   detector_ =
       std::make_unique<prong::video::MotionDetectorProcess>("detector", *frames_, detector_reader, *found_, events_);
-  sink_ = std::make_unique<prong::video::VideoSink>("sink", *frames_, sink_reader, *found_, events_);
-  manage_stage(source_stage_, *source_);
-  manage_stage(detector_stage_, *detector_);
-  manage_stage(sink_stage_, *sink_);
+  if (options_.persons)
+    persons_ = make_person_stage(
+        {.frames = *frames_, .frames_reader = persons_reader, .found = *found_, .marked = *marked_}, events_);
+  sink_ =
+      std::make_unique<prong::video::VideoSink>("sink", *frames_, sink_reader, marked_ ? *marked_ : *found_, events_);
+  manage_stage(source_stage_, *source_, *source_);
+  manage_stage(detector_stage_, *detector_, *detector_);
+  if (persons_) manage_stage(persons_stage_, persons_->process(), *persons_);
+  manage_stage(sink_stage_, *sink_, *sink_);
 }
 
 prong::video::SourceOptions Pipeline::source_options() const {
@@ -71,20 +77,26 @@ void Pipeline::make_rings(const prong::video::StreamSummary& stream) {
       prong::FrameRingOptions{.name = "frames",
                               .slots = frame_slots,
                               .slot_bytes = static_cast<std::size_t>(stream.frame_bytes),
-                              .readers = 2,
+                              .readers = options_.persons ? 3U : 2U,
                               .policy = live ? prong::FramePolicy::latest_only : prong::FramePolicy::block});
-  found_ = std::make_unique<prong::FrameRing>(prong::FrameRingOptions{.name = "detections",
+  const auto ring_of_detections = [](std::string name) {
+    return std::make_unique<prong::FrameRing>(prong::FrameRingOptions{.name = std::move(name),
                                                                       .slots = frame_slots,
                                                                       .slot_bytes = prong::video::detections_slot_bytes,
                                                                       .readers = 1,
                                                                       .policy = prong::FramePolicy::block});
+  };
+  found_ = ring_of_detections("detections");
+  if (options_.persons) marked_ = ring_of_detections("people");
 }
 
-template <class Process>
-void Pipeline::manage_stage(Stage& stage, Process& process) {
+// `reporting` answers for the process.
+template <class Reporting>
+void Pipeline::manage_stage(Stage& stage, prong::MessageProcess& process, Reporting& reporting) {
+  stages_.push_back(&stage);
   stage.name = process.name();
   stage.process = &process;
-  stage.ask = [&process] { return process.report(); };
+  stage.ask = [&reporting] { return reporting.report(); };
   stage.ended = events_.reserve().value();
   manage(process);
   on_end(process, [this, &stage](const prong::Result<void>& end) {
@@ -150,6 +162,7 @@ bool Pipeline::begin() {
                            .height = stream_.height,
                            .video = true},
                           sink_stage_.ended->index)));
+  if (persons_) must(answer(persons_->watch_frames(persons_stage_.ended->index)));
   must(answer(detector_->watch_frames(stream_.rate(), detector_stage_.ended->index)));
   for (Stage* const stage : stages_) wait_for_end(*stage);
   must(answer(source_->play(source_stage_.ended->index)));
@@ -202,9 +215,13 @@ void Pipeline::stage_died(Stage& stage, const prong::Error& error) {
   } else if (&stage == &detector_stage_) {
     leave(*frames_, detector_reader);
     end_stream(*found_);
+  } else if (&stage == &persons_stage_) {
+    leave(*frames_, persons_reader);
+    leave(*found_, 0);
+    end_stream(*marked_);
   } else {
     leave(*frames_, sink_reader);
-    leave(*found_, 0);
+    leave(marked_ ? *marked_ : *found_, 0);
   }
 }
 
@@ -252,10 +269,10 @@ void Pipeline::clear_progress() {
 
 int Pipeline::verdict() const {
   const StageReport& source = source_stage_.report;
-  const StageReport& sink = sink_stage_.report;
-  const bool accounted = source.frames_out == sink.frames_out + sink.frames_lost &&
-                         source.frames_out == detector_stage_.report.frames_out + detector_stage_.report.frames_lost &&
-                         source.frames_in == source.frames_out;
+  bool accounted = source.frames_in == source.frames_out;
+  for (const Stage* const stage : stages_)
+    if (stage != &source_stage_)
+      accounted = accounted && stage->report.frames_out + stage->report.frames_lost == source.frames_out;
   if (!problem_.empty() || !accounted || !whole()) return 1;
   return interrupted_ ? 128 + stop_signal() : 0;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "options.hpp"
+#include "person_stage.hpp"
 #include "prong/actors/video/motion_detector_process.hpp"
 #include "prong/actors/video/video_sink.hpp"
 #include "prong/actors/video/video_source.hpp"
@@ -16,8 +17,9 @@
 
 namespace example {
 
-/// Source -> frames -> detector and sink; detector -> detections -> sink. The main process moves no pixel: it starts
-/// the stages, shows how far they are, and ends them in order.
+/// Source -> frames -> detector and sink; detector -> detections -> sink. With --persons another stage stands between
+/// detector and sink: it reads frames and detections, and hands these on with the people marked. The main process moves
+/// no pixel: it starts the stages, shows how far they are, and ends them in order.
 class Pipeline : public prong::MainContext {
  public:
   explicit Pipeline(Options options);
@@ -40,8 +42,8 @@ class Pipeline : public prong::MainContext {
 
   [[nodiscard]] prong::video::SourceOptions source_options() const;
   void make_rings(const prong::video::StreamSummary& stream);
-  template <class Process>
-  void manage_stage(Stage& stage, Process& process);
+  template <class Reporting>
+  void manage_stage(Stage& stage, prong::MessageProcess& process, Reporting& reporting);
   bool begin();
   template <class T>
   prong::Result<T> answer(prong::Future<T> future);
@@ -63,13 +65,16 @@ class Pipeline : public prong::MainContext {
   prong::EventGroup events_{8, prong::EventKind::descriptor};
   std::unique_ptr<prong::FrameRing> frames_;
   std::unique_ptr<prong::FrameRing> found_;
+  std::unique_ptr<prong::FrameRing> marked_;  // only with --persons
   std::unique_ptr<prong::video::VideoSource> source_;
   std::unique_ptr<prong::video::MotionDetectorProcess> detector_;
+  std::unique_ptr<PersonStage> persons_;  // only with --persons
   std::unique_ptr<prong::video::VideoSink> sink_;
   Stage source_stage_;
   Stage detector_stage_;
+  Stage persons_stage_;
   Stage sink_stage_;
-  std::vector<Stage*> stages_{&source_stage_, &detector_stage_, &sink_stage_};
+  std::vector<Stage*> stages_;
   std::string problem_;
   bool interrupted_ = false;
   int progress_lines_ = 0;
