@@ -183,7 +183,8 @@ void Pipeline::ask(Stage& stage) {
   const auto before = std::chrono::steady_clock::now();
   stage.ask().then([this, &stage, before](prong::Result<StageReport> report) {
     if (!report) return;  // its death is told by on_end()
-    stage.round_trips.push_back(std::chrono::steady_clock::now() - before);
+    stage.answered = std::chrono::steady_clock::now();
+    stage.round_trips.push_back(stage.answered - before);
     stage.report = std::move(*report);
     if (!stage.report.ended || std::exchange(stage.has_ended, true)) return;
     if (!stage.report.problem.empty() && problem_.empty()) problem_ = stage.name + ": " + stage.report.problem;
@@ -230,8 +231,11 @@ void Pipeline::stage_died(Stage& stage, const prong::Error& error) {
 void Pipeline::end_early() {
   source_->finish();
   if (run_until([this] { return whole(); }, Deadline::after(5s))) return;
+  // Others may wait for the one that hangs; it is the one that has not answered for longest.
+  const Stage* hanging = nullptr;
   for (const Stage* const stage : stages_)
-    if (!stage->has_ended && problem_.empty()) problem_ = stage->name + ": does not end";
+    if (!stage->has_ended && (hanging == nullptr || stage->answered < hanging->answered)) hanging = stage;
+  if (problem_.empty()) problem_ = hanging->name + ": does not answer any more";
   if (!sink_stage_.has_ended) sink_->finish("the stages before it did not end");
   run_until([this] { return sink_stage_.has_ended; }, Deadline::after(5s));
 }

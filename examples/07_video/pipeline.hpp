@@ -32,6 +32,7 @@ class Pipeline : public prong::MainContext {
     std::function<prong::Future<prong::video::StageReport>()> ask;
     std::optional<prong::ReservedEvent> ended;
     bool has_ended = false;
+    std::chrono::steady_clock::time_point answered;
     prong::video::StageReport report;
     std::vector<std::chrono::nanoseconds> round_trips;
   };

@@ -193,6 +193,23 @@ TEST_F(VideoProgram, interrupted_from_the_terminal_ends_with_whole_files) {
   expect_whole_outputs(frames);
 }
 
+TEST_F(VideoProgram, whose_stage_hangs_is_ended_by_a_signal_all_the_same_and_says_which) {
+  const std::string input = clip();
+  RunningProgram program = run({"--input", input, "--fps", "20", "--json"});
+  wait_for_first_event();
+  ASSERT_EQ(::kill(program.child("detector"), SIGSTOP), 0);
+
+  ASSERT_TRUE(program.process().signal(SIGINT));
+
+  EXPECT_EQ(program.exit_code(), 1);
+  EXPECT_NE(program.errors().find("\n07_video: detector: does not answer any more\n"), std::string::npos)
+      << program.errors();
+  const auto result = nlohmann::json::parse(program.output());
+  EXPECT_EQ(result.at("interrupted"), true);
+  EXPECT_EQ(result.at("files").size(), 3U) << "what had passed it is kept";
+  EXPECT_GT(result.at("frames_out"), 0);
+}
+
 /// Kills one stage in the middle.
 class CrippledVideoProgram : public VideoProgram, public ::testing::WithParamInterface<const char*> {};
 
