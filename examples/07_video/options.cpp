@@ -4,7 +4,28 @@
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
+#include <array>
+#include <string_view>
+
 namespace example {
+namespace {
+
+constexpr std::array<std::string_view, 3> stages{"source", "detector", "sink"};
+
+// "detector@150"; an empty string is CLI11's way to say that it is right.
+std::string read_kill(const std::string& text, KillOrder& order) {
+  const std::size_t at = text.find('@');
+  order.stage = text.substr(0, at);
+  const bool is_number = at != std::string::npos && at + 1 < text.size() && text.size() - at <= 10 &&
+                         text.find_first_not_of("0123456789", at + 1) == std::string::npos;
+  if (!is_number || std::find(stages.begin(), stages.end(), order.stage) == stages.end())
+    return "'" + text + "': source, detector or sink, an @ and a number of frames are wanted";
+  order.frame = std::stoull(text.substr(at + 1));
+  return {};
+}
+
+}  // namespace
 
 int parse(int argc, char** argv, Options& options) {
   CLI::App app{
@@ -27,10 +48,25 @@ int parse(int argc, char** argv, Options& options) {
   if (has_person_stage()) app.add_flag("--persons", options.persons, "Tell which of the things that move are people");
   app.add_flag("--headless", options.headless, "No live lines of progress");
   app.add_flag("--json", options.json, "Print the figures as one JSON object instead of a table");
+  app.add_option("--restarts", options.restarts, "Start a stage that dies again, so often; 0: end instead")
+      ->check(CLI::Range(0, 1000))
+      ->capture_default_str();
+  std::vector<std::string> kills;
+  app.add_option("--kill", kills, "Kill a stage (source, detector, sink) once it has handed on so many frames")
+      ->type_name("STAGE@N")
+      ->check([](const std::string& text) {
+        KillOrder order;
+        return read_kill(text, order);
+      });
+  app.add_option("--poison", options.poison, "Have every detector that looks at this frame crash")->type_name("N");
+  app.add_option("--chaos", options.chaos,
+                 "Kill stages at random while they work; the same seed draws the same numbers")
+      ->type_name("SEED");
   app.add_option("--note", options.input_note, "Where the input comes from, printed beside its name")
       ->type_name("TEXT");
   try {
     app.parse(argc, argv);
+    for (const std::string& text : kills) read_kill(text, options.kills.emplace_back());
   } catch (const CLI::ParseError& error) {
     const int code = app.exit(error);
     return code == 0 ? 0 : 2;

@@ -1,9 +1,18 @@
 // What the program is told on its command line.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
+#include <vector>
 
 namespace example {
+
+/// A stage that is to be killed once it has handed on so many frames.
+struct KillOrder {
+  std::string stage;
+  std::uint64_t frame = 0;
+};
 
 struct Options {
   std::string input;
@@ -15,6 +24,10 @@ struct Options {
   bool persons = false;
   bool headless = false;
   bool json = false;
+  int restarts = 5;  // of each stage
+  std::vector<KillOrder> kills;
+  std::uint64_t poison = 0;            // a frame that ends every detector that looks at it
+  std::optional<std::uint64_t> chaos;  // the seed of random kills
 };
 
 /// Reads the command line. Returns the exit code where the program ends here, or -1.

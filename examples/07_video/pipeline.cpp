@@ -61,13 +61,48 @@ void Pipeline::start_processes() {
   manage_stage(detector_stage_, *detector_, *detector_);
   if (persons_) manage_stage(persons_stage_, persons_->process(), *persons_);
   manage_stage(sink_stage_, *sink_, *sink_);
+  source_stage_.resume = [this] {
+    auto options = source_options();
+    options.resume = true;
+    expect_resumed(source_stage_, source_->open(options),
+                   [this] { expect_resumed(source_stage_, source_->play(source_stage_.ended->index), [] {}); });
+  };
+  detector_stage_.resume = [this] {
+    expect_resumed(detector_stage_, detector_->watch_frames(detector_options(), detector_stage_.ended->index), [] {});
+  };
+  sink_stage_.resume = [this] {
+    auto options = sink_options();
+    options.resume = true;
+    expect_resumed(sink_stage_, sink_->open(options, sink_stage_.ended->index), [] {});
+  };
+}
+
+prong::video::SinkOptions Pipeline::sink_options() const {
+  return {.directory = options_.output,
+          .caption = "PRONG",
+          .rate_numerator = stream_.rate_numerator,
+          .rate_denominator = stream_.rate_denominator,
+          .width = stream_.width,
+          .height = stream_.height,
+          .video = true,
+          .journal = options_.restarts > 0,
+          .resume = false};
+}
+
+prong::video::DetectorOptions Pipeline::detector_options() const {
+  return {.rate_numerator = stream_.rate_numerator,
+          .rate_denominator = stream_.rate_denominator,
+          .attempts = 2,
+          .poison = options_.poison};
 }
 
 prong::video::SourceOptions Pipeline::source_options() const {
   return {.url = options_.input,
           .frames_per_second = options_.frames_per_second,
           .stall_limit = static_cast<std::int64_t>(options_.stall_seconds * 1e9),
-          .listen = options_.listen};
+          .listen = options_.listen,
+          .resume = false,
+          .checksums = options_.chaos || options_.poison > 0 || !options_.kills.empty()};
 }
 
 void Pipeline::make_rings(const prong::video::StreamSummary& stream) {
@@ -100,7 +135,7 @@ void Pipeline::manage_stage(Stage& stage, prong::MessageProcess& process, Report
   stage.ended = events_.reserve().value();
   manage(process);
   on_end(process, [this, &stage](const prong::Result<void>& end) {
-    if (!end) stage_died(stage, end.error());
+    if (!end) stage_ended(stage, end.error());
   });
   process.start();
 }
@@ -154,19 +189,18 @@ bool Pipeline::begin() {
   const auto must = [](const prong::Result<void>& done) {
     if (!done) throw std::runtime_error{sentence(done.error())};
   };
-  must(answer(sink_->open({.directory = options_.output,
-                           .caption = "PRONG",
-                           .rate_numerator = stream_.rate_numerator,
-                           .rate_denominator = stream_.rate_denominator,
-                           .width = stream_.width,
-                           .height = stream_.height,
-                           .video = true},
-                          sink_stage_.ended->index)));
+  must(answer(sink_->open(sink_options(), sink_stage_.ended->index)));
   if (persons_) must(answer(persons_->watch_frames(persons_stage_.ended->index)));
-  must(answer(detector_->watch_frames(stream_.rate(), detector_stage_.ended->index)));
+  must(answer(detector_->watch_frames(detector_options(), detector_stage_.ended->index)));
   for (Stage* const stage : stages_) wait_for_end(*stage);
   must(answer(source_->play(source_stage_.ended->index)));
   every(50ms, [this] { tick(); });
+  if (options_.chaos) {
+    random_.seed(*options_.chaos);
+    next_kill_ = Deadline::after(std::chrono::milliseconds{random_() % 100});
+    every(2ms, [this] { kill_at_random(); });
+  }
+  if (!options_.kills.empty()) every(2ms, [this] { kill_as_ordered(); });
   return true;
 }
 
@@ -188,6 +222,7 @@ void Pipeline::ask(Stage& stage) {
     stage.report = std::move(*report);
     if (!stage.report.ended || std::exchange(stage.has_ended, true)) return;
     if (!stage.report.problem.empty() && problem_.empty()) problem_ = stage.name + ": " + stage.report.problem;
+    if (&stage == &sink_stage_) sink_->conclude();
   });
 }
 
@@ -197,9 +232,67 @@ void Pipeline::tick() {
   if (!options_.headless && !options_.json && ::isatty(STDERR_FILENO) != 0) show_progress();
 }
 
+void Pipeline::stage_ended(Stage& stage, const prong::Error& error) {
+  ++stage.deaths;
+  if (stage.has_ended) return;  // its work was done
+  if (!start_again(stage, error)) give_up(stage, error);
+}
+
+// The rings keep what is on its way, and the new backend goes on where the dead one was.
+bool Pipeline::start_again(Stage& stage, const prong::Error& error) {
+  const bool may = stage.resume && (options_.chaos || stage.restarts < options_.restarts);
+  if (!may || !stage.process->restart(Deadline::after(5s))) return false;
+  ++stage.restarts;
+  say(sentence(error) + "; pid " + std::to_string(stage.process->pid()) + " goes on behind frame " +
+      std::to_string(stage.report.frames_out));
+  wait_for_end(stage);
+  stage.resume();
+  return true;
+}
+
+template <class T>
+void Pipeline::expect_resumed(Stage& stage, prong::Future<T> future, std::function<void()> next) {
+  std::move(future).then([this, &stage, next = std::move(next)](const prong::Result<T>& resumed) {
+    if (resumed) return next();
+    // A death on the way is told by on_end().
+    if (resumed.error().remote() != nullptr || resumed.error().death() == nullptr) {
+      give_up(stage, resumed.error());
+      stage.process->kill();
+    }
+  });
+}
+
+void Pipeline::kill_as_ordered() {
+  for (KillOrder& order : options_.kills) {
+    for (Stage* const stage : stages_) {
+      if (stage->name != order.stage || stage->has_ended) continue;
+      ask(*stage);
+      if (stage->report.frames_out < order.frame) continue;
+      say("killing " + stage->name + " (pid " + std::to_string(stage->process->pid()) + ") after " +
+          std::to_string(stage->report.frames_out) + " frames");
+      stage->process->kill();
+      order.stage.clear();
+    }
+  }
+}
+
+void Pipeline::kill_at_random() {
+  if (!next_kill_.has_passed()) return;
+  Stage& stage = *stages_[random_() % stages_.size()];
+  next_kill_ = Deadline::after(std::chrono::milliseconds{20 + random_() % 100});
+  if (stage.has_ended || stage.process->state() != prong::ProcessState::running) return;
+  say("chaos kills " + stage.name + " (pid " + std::to_string(stage.process->pid()) + ")");
+  stage.process->kill();
+}
+
+void Pipeline::say(const std::string& line) {
+  clear_progress();
+  std::fprintf(stderr, "07_video: %s\n", line.c_str());
+}
+
 // The stages around a dead one wait for it. Whoever made a ring may take any end of it: this process ends the stream
 // that the dead one fed, and takes its place as a reader away, so that nobody waits and what is on its way is kept.
-void Pipeline::stage_died(Stage& stage, const prong::Error& error) {
+void Pipeline::give_up(Stage& stage, const prong::Error& error) {
   stage.has_ended = true;
   if (problem_.empty()) problem_ = sentence(error);
   const auto end_stream = [](prong::FrameRing& ring) -> std::uint64_t {
@@ -282,19 +375,19 @@ int Pipeline::verdict() const {
 }
 
 void Pipeline::print_table() const {
-  std::printf("\n%-10s %8s %9s %8s %8s %6s %8s %9s %14s\n", "process", "pid", "messages", "in", "out", "lost", "cpu s",
-              "memory MB", "round trip us");
-  std::printf("%-10s %8s %9s %8s %8s %6s %8s %9s %14s\n", "", "", "", "", "", "", "", "peak", "p50 / p99");
+  std::printf("\n%-10s %8s %9s %8s %8s %6s %6s %8s %9s %14s\n", "process", "pid", "messages", "in", "out", "lost",
+              "deaths", "cpu s", "memory MB", "round trip us");
+  std::printf("%-10s %8s %9s %8s %8s %6s %6s %8s %9s %14s\n", "", "", "", "", "", "", "", "", "peak", "p50 / p99");
   for (const Stage* const stage : stages_) {
     const prong::ProcessStatistics used = stage->process->statistics();
     char round_trip[32];
     std::snprintf(round_trip, sizeof round_trip, "%.0f / %.0f", percentile(stage->round_trips, 0.5),
                   percentile(stage->round_trips, 0.99));
-    std::printf("%-10s %8d %9llu %8llu %8llu %6llu %8.2f %9.1f %14s\n", stage->name.c_str(), stage->process->pid(),
+    std::printf("%-10s %8d %9llu %8llu %8llu %6llu %6d %8.2f %9.1f %14s\n", stage->name.c_str(), stage->process->pid(),
                 static_cast<unsigned long long>(used.messages_sent + used.messages_received),
                 static_cast<unsigned long long>(stage->report.frames_in),
                 static_cast<unsigned long long>(stage->report.frames_out),
-                static_cast<unsigned long long>(stage->report.frames_lost), seconds(used.cpu_time),
+                static_cast<unsigned long long>(stage->report.frames_lost), stage->deaths, seconds(used.cpu_time),
                 static_cast<double>(used.memory_peak_bytes) / 1e6, round_trip);
   }
   const double elapsed = seconds(std::chrono::steady_clock::now() - started_);
@@ -332,6 +425,8 @@ void Pipeline::print_json(int code) const {
                                    {"frames_in", stage->report.frames_in},
                                    {"frames_out", stage->report.frames_out},
                                    {"frames_lost", stage->report.frames_lost},
+                                   {"deaths", stage->deaths},
+                                   {"restarts", stage->restarts},
                                    {"cpu_seconds", seconds(used.cpu_time)},
                                    {"memory_peak_bytes", used.memory_peak_bytes},
                                    {"round_trip_p50_us", percentile(stage->round_trips, 0.5)},

@@ -12,6 +12,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -31,8 +32,11 @@ class Pipeline : public prong::MainContext {
     prong::MessageProcess* process = nullptr;
     std::function<prong::Future<prong::video::StageReport>()> ask;
     std::optional<prong::ReservedEvent> ended;
+    std::function<void()> resume;  // has a backend that took the place of a dead one go on
     bool has_ended = false;
     std::chrono::steady_clock::time_point answered;
+    int deaths = 0;
+    int restarts = 0;
     prong::video::StageReport report;
     std::vector<std::chrono::nanoseconds> round_trips;
   };
@@ -51,7 +55,16 @@ class Pipeline : public prong::MainContext {
   void wait_for_end(Stage& stage);
   void ask(Stage& stage);
   void tick();
-  void stage_died(Stage& stage, const prong::Error& error);
+  void stage_ended(Stage& stage, const prong::Error& error);
+  bool start_again(Stage& stage, const prong::Error& error);
+  void give_up(Stage& stage, const prong::Error& error);
+  template <class T>
+  void expect_resumed(Stage& stage, prong::Future<T> future, std::function<void()> next);
+  [[nodiscard]] prong::video::SinkOptions sink_options() const;
+  [[nodiscard]] prong::video::DetectorOptions detector_options() const;
+  void kill_as_ordered();
+  void kill_at_random();
+  void say(const std::string& line);
   void end_early();
   void show_progress();
   void clear_progress();
@@ -78,6 +91,8 @@ class Pipeline : public prong::MainContext {
   std::vector<Stage*> stages_;
   std::string problem_;
   bool interrupted_ = false;
+  std::mt19937_64 random_;
+  prong::Deadline next_kill_ = prong::Deadline::never();
   int progress_lines_ = 0;
 };
 

@@ -210,13 +210,13 @@ TEST_F(VideoProgram, whose_stage_hangs_is_ended_by_a_signal_all_the_same_and_say
   EXPECT_GT(result.at("frames_out"), 0);
 }
 
-/// Kills one stage in the middle.
+/// Kills one stage in the middle, which is not started again.
 class CrippledVideoProgram : public VideoProgram, public ::testing::WithParamInterface<const char*> {};
 
 TEST_P(CrippledVideoProgram, says_which_process_died_and_keeps_what_was_finished) {
   const std::string stage = GetParam();
   const std::string input = clip();
-  RunningProgram program = run({"--input", input, "--fps", "20", "--json"});
+  RunningProgram program = run({"--input", input, "--fps", "20", "--restarts", "0", "--json"});
   wait_for_first_event();
   const int pid = program.child(stage);
   ASSERT_GT(pid, 0);

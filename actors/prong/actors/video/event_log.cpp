@@ -36,6 +36,13 @@ class EventLog::Impl {
  public:
   explicit Impl(detail::AsideFile opened) noexcept : file{std::move(opened)} {}
 
+  Result<void> write(std::string line) {
+    PRONG_EXPECT(!finished, "a finished log takes no more events");
+    PRONG_TRY(file.write(as_bytes(line += '\n')));
+    ++lines;
+    return {};
+  }
+
   detail::AsideFile file;
   std::uint64_t lines = 0;
   bool finished = false;
@@ -52,10 +59,12 @@ Result<EventLog> EventLog::create(std::string path) {
 }
 
 Result<void> EventLog::write(const TrackEvent& event) {
-  PRONG_EXPECT(!impl_->finished, "a finished log takes no more events");
-  PRONG_TRY(impl_->file.write(as_bytes(to_json(event) + "\n")));
-  ++impl_->lines;
-  return {};
+  return impl_->write(to_json(event));
+}
+
+Result<void> EventLog::write_skipped(std::uint64_t frame, std::uint32_t attempts) {
+  return impl_->write(R"({"ev":"poison_frame","frame":)" + std::to_string(frame) + R"(,"attempts":)" +
+                      std::to_string(attempts) + "}");
 }
 
 Result<void> EventLog::finish() {

@@ -4,6 +4,7 @@
 #include "prong/actors/video/tracker.hpp"
 #include "prong/base/result.hpp"
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -29,6 +30,9 @@ class EventLog {
 
   /// Adds a line. Requires: finish() was not called. Fails with: system.
   [[nodiscard]] Result<void> write(const TrackEvent& event);
+  /// Adds the line that says that a frame was skipped: {"ev":"poison_frame","frame":600,"attempts":2}. Otherwise as
+  /// above.
+  [[nodiscard]] Result<void> write_skipped(std::uint64_t frame, std::uint32_t attempts);
   /// Gives the file its name. Requires: finish() was not called. Fails with: system.
   [[nodiscard]] Result<void> finish();
 

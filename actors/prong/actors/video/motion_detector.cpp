@@ -4,8 +4,11 @@
 #include "prong/actors/video/detail/motion_kernels.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <functional>
 #include <numeric>
+#include <optional>
+#include <span>
 
 namespace prong::video {
 namespace {
@@ -74,6 +77,8 @@ class MotionDetector::Impl {
 
   std::vector<Box> update(const ImageView& frame);
   void reset() noexcept { seen_ = 0; }
+  [[nodiscard]] std::vector<std::byte> background() const;
+  Result<void> resume(Bytes background);
 
  private:
   void start(const ImageView& frame);
@@ -93,7 +98,21 @@ class MotionDetector::Impl {
     return static_cast<Level>(options_.least_contrast * level_scale / 16);
   }
 
+  struct BackgroundHead {
+    std::int32_t seen = 0;
+    std::uint32_t width = 0;
+    std::uint32_t height = 0;
+  };
+  struct Resumed {
+    int seen = 0;
+    std::size_t width = 0;
+    std::size_t height = 0;
+    std::vector<Level> mean;
+    std::vector<Level> deviation;
+  };
+
   MotionOptions options_;
+  std::optional<Resumed> resumed_;
   ImageLayout layout_;
   std::size_t width_ = 0;  // Of the picture at half size, as everything below.
   std::size_t height_ = 0;
@@ -133,7 +152,44 @@ void MotionDetector::Impl::start(const ImageView& frame) {
   halve(frame);
   std::ranges::transform(luma_, mean_.begin(),
                          [](std::uint8_t luma) { return static_cast<Level>(luma * level_scale); });
+  if (resumed_ && resumed_->width == width_ && resumed_->height == height_) {
+    mean_ = std::move(resumed_->mean);
+    deviation_ = std::move(resumed_->deviation);
+    seen_ = resumed_->seen;
+  }
+  resumed_.reset();
   steady_ = mean_;
+}
+
+// Layout: BackgroundHead, then the means, then the deviations.
+std::vector<std::byte> MotionDetector::Impl::background() const {
+  const BackgroundHead head{
+      .seen = seen_, .width = static_cast<std::uint32_t>(width_), .height = static_cast<std::uint32_t>(height_)};
+  std::vector<std::byte> bytes;
+  bytes.reserve(sizeof head + 2 * count() * sizeof(Level));
+  const auto append = [&bytes](Bytes part) { bytes.insert(bytes.end(), part.begin(), part.end()); };
+  append(std::as_bytes(std::span{&head, 1}));
+  append(std::as_bytes(std::span{mean_}));
+  append(std::as_bytes(std::span{deviation_}));
+  return bytes;
+}
+
+Result<void> MotionDetector::Impl::resume(Bytes background) {
+  BackgroundHead head;
+  if (background.size() < sizeof head) return fail(Errc::malformed, "half a background");
+  std::memcpy(&head, background.data(), sizeof head);
+  const std::size_t pixels = std::size_t{head.width} * head.height;
+  if (head.seen < 0 || background.size() != sizeof head + 2 * pixels * sizeof(Level))
+    return fail(Errc::malformed, "a background of another size than it says");
+  Resumed resumed{head.seen, head.width, head.height, std::vector<Level>(pixels), std::vector<Level>(pixels)};
+  if (pixels > 0) {
+    std::memcpy(resumed.mean.data(), background.data() + sizeof head, pixels * sizeof(Level));
+    std::memcpy(resumed.deviation.data(), background.data() + sizeof head + pixels * sizeof(Level),
+                pixels * sizeof(Level));
+  }
+  resumed_ = std::move(resumed);
+  layout_ = {};  // so that the next frame starts
+  return {};
 }
 
 detail::BackgroundRates MotionDetector::Impl::rates() const noexcept {
@@ -241,8 +297,8 @@ std::vector<Box> MotionDetector::Impl::update(const ImageView& frame) {
   PRONG_EXPECT(frame.layout().format != PixelFormat::rgb24, "the first plane is luma");
   const bool same_size = frame.width() == layout_.width && frame.height() == layout_.height;
   if (seen_ == 0 || !same_size) {
-    start(frame);
     seen_ = 1;
+    start(frame);
     return {};
   }
   halve(frame);
@@ -267,6 +323,14 @@ MotionDetector::MotionDetector(const MotionOptions& options) : impl_{std::make_u
 MotionDetector::MotionDetector(MotionDetector&&) noexcept = default;
 MotionDetector& MotionDetector::operator=(MotionDetector&&) noexcept = default;
 MotionDetector::~MotionDetector() = default;
+
+std::vector<std::byte> MotionDetector::background() const {
+  return impl_->background();
+}
+
+Result<void> MotionDetector::resume(Bytes background) {
+  return impl_->resume(background);
+}
 
 void MotionDetector::reset() noexcept {
   impl_->reset();

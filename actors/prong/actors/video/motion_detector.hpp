@@ -46,6 +46,13 @@ class MotionDetector {
   /// Requires: the first plane is luma.
   [[nodiscard]] std::vector<Box> update(const ImageView& frame);
 
+  /// Returns what was learnt of the background, for another detector with the same options. Units: bytes, as many as
+  /// the picture has pixels and a few.
+  [[nodiscard]] std::vector<std::byte> background() const;
+  /// Goes on with what background() of another one returned, from the next frame on, if that has the same size.
+  /// Fails with: malformed.
+  [[nodiscard]] Result<void> resume(Bytes background);
+
   /// Forgets the background: the next frames are learnt anew.
   void reset() noexcept;
 

@@ -21,13 +21,14 @@ struct SinkRecord {
   std::int64_t time = 0;    ///< Units: nanoseconds since the stream's start.
   double busyness = 0;      ///< As the contact sheet was told.
   std::vector<TrackEvent> events;
+  std::uint32_t skipped_after = 0;  ///< As in Detections.
   std::vector<EncodedFrame> video;  ///< One, or none where no video is written.
   std::vector<std::byte> picture;   ///< What the contact sheet kept of it, or empty.
   std::int32_t picture_height = 0;  ///< Units: pixels.
 
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(frame, found, time, busyness, events, video, picture, picture_height);
+    archive(frame, found, time, busyness, events, skipped_after, video, picture, picture_height);
   }
 };
 

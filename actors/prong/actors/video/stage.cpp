@@ -2,6 +2,10 @@
 
 #include "prong/message/codec.hpp"
 
+extern "C" {
+#include <libavutil/adler32.h>
+}
+
 #include <algorithm>
 #include <cstring>
 
@@ -29,7 +33,8 @@ Result<PixelFormat> from_ring(prong::PixelFormat format) {
 
 }  // namespace
 
-Result<void> publish(FrameWriter& slot, Detections detections, std::chrono::nanoseconds source_time) {
+Result<void> publish(FrameWriter& slot, Detections detections, std::chrono::nanoseconds source_time,
+                     const DetectionMark& mark) {
   std::vector<std::byte> encoded;
   encode(detections, encoded);
   while (encoded.size() > slot.bytes().size() && !(detections.tracks.empty() && detections.people.empty())) {
@@ -42,6 +47,7 @@ Result<void> publish(FrameWriter& slot, Detections detections, std::chrono::nano
   meta.format = prong::PixelFormat::bytes;
   meta.size = encoded.size();
   meta.source_time = source_time;
+  put_mark(meta, mark);
   std::memcpy(slot.bytes().data(), encoded.data(), std::min(encoded.size(), slot.bytes().size()));
   PRONG_TRY(slot.publish(meta));
   return {};
@@ -57,6 +63,17 @@ FrameMeta to_frame_meta(const FrameInfo& info) {
   for (std::size_t i = 0; i < info.layout.planes.size(); ++i)
     meta.planes[i] = {.offset = info.layout.planes[i].offset, .stride = info.layout.planes[i].stride};
   return meta;
+}
+
+FrameChecksum checksum_of(Bytes pixels) noexcept {
+  return {.present = 1,
+          .adler32 = av_adler32_update(1, reinterpret_cast<const std::uint8_t*>(pixels.data()), pixels.size())};
+}
+
+Result<void> check_pixels(Bytes pixels, const FrameMeta& meta) {
+  const auto given = mark_of<FrameChecksum>(meta);
+  if (given.present == 0 || checksum_of(pixels).adler32 == given.adler32) return {};
+  return fail(Errc::malformed, "frame " + std::to_string(meta.sequence) + " is not as its source made it");
 }
 
 Result<ImageView> view_of(Bytes pixels, const FrameMeta& meta) {

@@ -9,7 +9,9 @@
 #include <cereal/types/vector.hpp>
 
 #include <cstdint>
+#include <cstring>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 namespace prong::video {
@@ -23,10 +25,15 @@ struct SourceOptions {
   std::int64_t stall_limit = 10'000'000'000;
   /// Wait for the camera to call instead of calling it (rtsp:// only).
   bool listen = false;
+  /// Go on behind what a predecessor that died has handed on: a file is decoded from its start again, and what the ring
+  /// has seen is left out; a camera goes on with what it shows now.
+  bool resume = false;
+  /// Put a checksum of its pixels beside each frame.
+  bool checksums = false;
 
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(url, frames_per_second, stall_limit, listen);
+    archive(url, frames_per_second, stall_limit, listen, resume, checksums);
   }
 };
 
@@ -84,23 +91,57 @@ struct Detections {
   std::uint64_t sequence = 0;  ///< Of the frame in the frame ring.
   std::vector<Track> tracks;   ///< Those that are confirmed, with their trails.
   std::vector<TrackEvent> events;
-  std::vector<SeenPerson> people;  ///< Where somebody looks for them.
+  std::vector<SeenPerson> people;   ///< Where somebody looks for them.
+  std::uint32_t skipped_after = 0;  ///< How often the frame ended the detector before it was skipped; 0 otherwise.
 
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(sequence, tracks, events, people);
+    archive(sequence, tracks, events, people, skipped_after);
   }
+};
+
+/// What a detector notes beside each Detections, for its successor: a frame ring keeps it through any death.
+struct DetectionMark {
+  std::uint64_t frame = 0;       ///< The sequence of the last frame looked at.
+  std::uint64_t frames_out = 0;  ///< How many were looked at.
+  std::uint64_t frames_lost = 0;
+  std::uint64_t events = 0;
 };
 
 /// Units: bytes of one slot in the ring of detections.
 inline constexpr std::size_t detections_slot_bytes = std::size_t{256} * 1024;
 
 /// Fills `slot` with `detections` and publishes it. A crowd that does not fit is cut, events never are: what is drawn
-/// is for the eye, what is logged is counted. Fails with: as FrameWriter::publish().
-[[nodiscard]] Result<void> publish(FrameWriter& slot, Detections detections, std::chrono::nanoseconds source_time);
+/// is for the eye, what is logged is counted. `mark` is kept beside it. Fails with: as FrameWriter::publish().
+[[nodiscard]] Result<void> publish(FrameWriter& slot, Detections detections, std::chrono::nanoseconds source_time,
+                                   const DetectionMark& mark = {});
 
 /// Returns the metadata of a frame as the ring carries it.
 [[nodiscard]] FrameMeta to_frame_meta(const FrameInfo& info);
+/// Puts a plain struct into, or takes it from, what a frame's metadata keeps for its user.
+template <class Mark>
+void put_mark(FrameMeta& meta, const Mark& mark) noexcept {
+  static_assert(sizeof(Mark) <= sizeof meta.user && std::is_trivially_copyable_v<Mark>);
+  std::memcpy(meta.user.data(), &mark, sizeof mark);
+}
+template <class Mark>
+[[nodiscard]] Mark mark_of(const FrameMeta& meta) noexcept {
+  Mark mark;
+  std::memcpy(&mark, meta.user.data(), sizeof mark);
+  return mark;
+}
+
+/// What a source puts beside a frame.
+struct FrameChecksum {
+  std::uint32_t present = 0;
+  std::uint32_t adler32 = 0;  ///< Source: RFC 1950.
+};
+
+/// Returns the checksum of a frame's bytes.
+[[nodiscard]] FrameChecksum checksum_of(Bytes pixels) noexcept;
+/// Succeeds if a frame has the checksum that its source gave it, or was given none. Fails with: malformed.
+[[nodiscard]] Result<void> check_pixels(Bytes pixels, const FrameMeta& meta);
+
 /// Views a frame of the ring as a picture. Fails with: not_supported (another pixel format), size_invalid.
 [[nodiscard]] Result<ImageView> view_of(Bytes pixels, const FrameMeta& meta);
 

@@ -1,6 +1,7 @@
 // A process that draws what was found and writes it down.
 #pragma once
 
+#include "prong/actors/video/sink_journal.hpp"
 #include "prong/actors/video/stage.hpp"
 #include "prong/process/message_process.hpp"
 #include "prong/sync/event_group.hpp"
@@ -18,10 +19,15 @@ struct SinkOptions {
   std::int32_t width = 0;   ///< Units: pixels.
   std::int32_t height = 0;  ///< Units: pixels.
   bool video = true;        ///< annotated.mp4, and not only the picture and the events.
+  /// Keep `directory`/sink.journal, from which a successor goes on; conclude() takes it away. It is as large as the
+  /// video.
+  bool journal = false;
+  /// Go on where a predecessor that died has left its journal. Its files are written anew, from their start.
+  bool resume = false;
 
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(directory, caption, rate_numerator, rate_denominator, width, height, video);
+    archive(directory, caption, rate_numerator, rate_denominator, width, height, video, journal, resume);
   }
 };
 
@@ -42,11 +48,14 @@ class VideoSink : public MessageProcess {
   [[nodiscard]] Future<StageReport> report();
   /// Ends here, because the stages before it will not: what was written so far becomes whole files. Blocks: never.
   void finish(std::string reason);
+  /// Takes the journal away: its owner has the last report, and nobody will need to go on. Blocks: never.
+  void conclude();
 
  private:
   void c__open(const SinkOptions& options, EventIndex ended);
   StageReport c__report() const;
   void c__finish(const std::string& reason);
+  void c__conclude();
   void post_run() override;
 
   void step();
@@ -54,6 +63,9 @@ class VideoSink : public MessageProcess {
   bool next_frame();
   bool next_detections();
   Result<void> write_frame();
+  Result<void> write_detections();
+  Result<void> keep(const SinkRecord& record);
+  Result<void> apply(const SinkRecord& record, bool is_replay);
   void end(std::string problem);
 
   struct Work;

@@ -74,6 +74,7 @@ struct VideoSource::Stream {
   std::optional<EventIndex> ended{};
   std::optional<FrameWriter> slot{};  // taken, and waiting for its frame
   Deadline next_frame = Deadline::now();
+  std::uint64_t to_skip = 0;  // of those that a predecessor has handed on
 };
 
 VideoSource::VideoSource(std::string name, FrameRing& frames, EventGroup& events)
@@ -116,6 +117,11 @@ StreamSummary VideoSource::c__open(const SourceOptions& options) {
   if (!producer) throw_error(std::move(producer).error());
   const StreamSummary summary = summary_of(decoder.info());
   stream_ = std::make_unique<Stream>(Stream{std::move(decoder), std::move(*producer), options});
+  report_ = {};
+  if (options.resume) {
+    report_.frames_in = report_.frames_out = stream_->producer.published();
+    if (!summary.live) stream_->to_skip = report_.frames_out;
+  }
   return summary;
 }
 
@@ -163,7 +169,7 @@ void VideoSource::pump() {
     if (!slot && slot.error().code() != Errc::deadline_exceeded) return end(to_string(slot.error()));
     if (slot) stream_->slot = std::move(*slot);
   }
-  if (stream_->slot && pace()) {
+  if (stream_->slot && (stream_->to_skip > 0 || pace())) {
     const auto limit = Deadline::after(std::chrono::nanoseconds{stream_->options.stall_limit});
     auto info = stream_->decoder.next_into(stream_->slot->bytes(), limit);
     if (!info) return end(why_it_ended(info.error()));
@@ -171,8 +177,14 @@ void VideoSource::pump() {
       const auto whole = stream_->decoder.check_whole();
       return end(whole ? "" : whole.error().message());
     }
+    if (stream_->to_skip > 0) {
+      --stream_->to_skip;
+      return loop().post([this] { pump(); });
+    }
     ++report_.frames_in;
-    const auto published = std::exchange(stream_->slot, std::nullopt)->publish(to_frame_meta(**info));
+    FrameMeta meta = to_frame_meta(**info);
+    if (stream_->options.checksums) put_mark(meta, checksum_of(stream_->slot->bytes().first(meta.size)));
+    const auto published = std::exchange(stream_->slot, std::nullopt)->publish(meta);
     if (!published) return end(to_string(published.error()));
     ++report_.frames_out;
   } else if (stream_->slot) {
