@@ -137,17 +137,28 @@ void add_stack(Page& page, const ThreadStack& thread) {
   if (!thread.remark.empty()) page.add("       (" + thread.remark + ")");
 }
 
-bool starts_with_any(std::string_view text, std::initializer_list<std::string_view> beginnings) {
-  return std::any_of(beginnings.begin(), beginnings.end(), [&](std::string_view one) { return text.starts_with(one); });
+// Returns what is left of a demangled function behind its return type, which that of a template has.
+std::string_view name_in(std::string_view function) noexcept {
+  int depth = 0;
+  std::size_t begin = 0;
+  for (std::size_t i = 0; i < function.size(); ++i) {
+    const char c = function[i];
+    if (c == '<')
+      ++depth;
+    else if (c == '>')
+      --depth;
+    else if (c == '(' && depth == 0 && function.substr(i).starts_with("(anonymous namespace)"))
+      i += std::string_view{"(anonymous namespace"}.size();
+    else if (c == '(' && depth == 0)
+      break;
+    else if (c == ' ' && depth == 0)
+      begin = i + 1;
+  }
+  return function.substr(begin);
 }
 
-bool is_own(const StackFrame& frame) {
-  if (frame.module.empty() || frame.module.front() != '/') return false;
-  if (starts_with_any(frame.module, {"/lib/", "/lib64/", "/usr/lib/", "/usr/lib64/"})) return false;
-  // What stands in a program because a header was compiled into it.
-  return !starts_with_any(frame.function,
-                          {"prong::", "caf::", "std::", "__gnu_cxx::", "boost::", "operator new",
-                           "int prong::", "void prong::", "void std::", "_start", "__asan", "__interceptor"});
+bool starts_with_any(std::string_view text, std::initializer_list<std::string_view> beginnings) {
+  return std::any_of(beginnings.begin(), beginnings.end(), [&](std::string_view one) { return text.starts_with(one); });
 }
 
 }  // namespace
@@ -180,6 +191,17 @@ std::string to_string(const CrashReport& report) {
   if (report.threads.empty()) page.add("no stack: " + report.no_stack);
   for (const ThreadStack& thread : report.threads) add_stack(page, thread);
   return std::move(page).take();
+}
+
+bool is_own(const StackFrame& frame) noexcept {
+  if (frame.module.empty() || frame.module.front() != '/') return false;
+  if (starts_with_any(frame.module, {"/lib/", "/lib64/", "/usr/lib/", "/usr/lib64/"})) return false;
+  if (starts_with_any(frame.file, {"/usr/include/"})) return false;
+  // What stands in a program because a library was compiled into it.
+  return !starts_with_any(name_in(frame.function),
+                          {"prong::actor::", "prong::detail::", "prong::link::", "prong::loop::", "prong::os::",
+                           "prong::transport::", "prong::MessageProcess::", "caf::", "std::", "__gnu_cxx::", "boost::",
+                           "operator new", "__asan", "__interceptor"});
 }
 
 const StackFrame* own_frame(const CrashReport& report) noexcept {

@@ -58,8 +58,11 @@ struct CrashReport {
 /// Returns the report as a page that people read, of at most 256 KiB.
 [[nodiscard]] std::string to_string(const CrashReport& report);
 
-/// Returns the frame where a reader begins to look: the innermost one of the first thread that is neither of a system
-/// library nor of Prong and CAF. Returns the innermost frame if there is no such one, and null without a stack.
+/// Tells whether the frame is neither of a system library nor of Prong, CAF, Boost or the standard library.
+[[nodiscard]] bool is_own(const StackFrame& frame) noexcept;
+
+/// Returns the frame where a reader begins to look: the innermost own one of the first thread, or its innermost one if
+/// none is; null without a stack.
 [[nodiscard]] const StackFrame* own_frame(const CrashReport& report) noexcept;
 
 /// Returns "function at file:line (module+offset)", as far as it is known.

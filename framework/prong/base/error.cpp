@@ -1,5 +1,7 @@
 #include "prong/base/error.hpp"
 
+#include "prong/base/crash_report.hpp"
+
 #include <cerrno>
 #include <cstring>
 
@@ -97,6 +99,7 @@ Error Error::from_errno(std::string_view what) {
 
 Error Error::from_death(ProcessDeath death) {
   Error error{Errc::process_expired, describe(death)};
+  error.evidence_ = death.evidence;
   error.death_ = std::make_shared<const ProcessDeath>(std::move(death));
   return error;
 }
@@ -120,6 +123,15 @@ Error Error::from_parts(ErrorParts parts) {
 Error Error::as_outcome(Outcome outcome, bool may_have_run) && {
   outcome_ = outcome;
   may_have_run_ = may_have_run;
+  return std::move(*this);
+}
+
+const CrashReport* Error::crash_report() const {
+  return evidence_ ? &evidence_->report() : nullptr;
+}
+
+Error Error::with_evidence(std::shared_ptr<const CrashEvidence> evidence) && {
+  evidence_ = std::move(evidence);
   return std::move(*this);
 }
 

@@ -75,6 +75,9 @@ enum class Errc : std::uint16_t {
 /// Returns the code's name as it is spelt above, or "unknown" for a number of a newer peer.
 [[nodiscard]] std::string_view name_of(Errc code) noexcept;
 
+class CrashEvidence;
+struct CrashReport;
+
 /// How a backend ended.
 struct ProcessDeath {
   std::string process;  ///< The process's name.
@@ -82,6 +85,9 @@ struct ProcessDeath {
   std::int32_t exit_code = 0;  ///< Meaningful when `signal` is 0.
   std::int32_t signal = 0;     ///< The signal that ended it, or 0.
   std::string command;         ///< The command it was running, or empty.
+  std::uint64_t request = 0;   ///< The number of that command's request, or 0 where nobody waited for a reply.
+  /// What a report can be made of; null where the death was told by another process.
+  std::shared_ptr<const CrashEvidence> evidence = nullptr;
 };
 
 /// The exception that a handler threw in another process.
@@ -127,6 +133,11 @@ class Error {
   [[nodiscard]] bool may_have_run() const noexcept { return may_have_run_; }
   /// Makes this the error of a call that ended with `outcome`.
   [[nodiscard]] Error as_outcome(Outcome outcome, bool may_have_run) &&;
+  /// Returns the report of the crash or the hang that this error tells of, or null where it tells of none. The first
+  /// call makes the report: see CrashEvidence. It lives as long as any copy of this error.
+  [[nodiscard]] const CrashReport* crash_report() const;
+  /// Gives the error something to make a report of.
+  [[nodiscard]] Error with_evidence(std::shared_ptr<const CrashEvidence> evidence) &&;
 
   /// Puts "`context`: " before the message.
   [[nodiscard]] Error with_context(std::string_view context) &&;
@@ -143,6 +154,7 @@ class Error {
   std::string message_;
   std::shared_ptr<const ProcessDeath> death_;
   std::shared_ptr<const RemoteFailure> remote_;
+  std::shared_ptr<const CrashEvidence> evidence_;
 };
 
 /// All that an Error consists of.

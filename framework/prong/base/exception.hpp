@@ -1,6 +1,7 @@
 // What is thrown where users meet an Error: in Future::get(), Result::value() and constructors.
 #pragma once
 
+#include "prong/base/crash_report.hpp"
 #include "prong/base/error.hpp"
 
 #include <stdexcept>
@@ -17,6 +18,8 @@ class Exception : public std::runtime_error {
   /// As of Error: how the call ended, and whether its handler may have run.
   [[nodiscard]] Outcome outcome() const noexcept { return error_.outcome(); }
   [[nodiscard]] bool may_have_run() const noexcept { return error_.may_have_run(); }
+  /// Returns the report of the backend's crash or hang, or null where this tells of none; as Error::crash_report().
+  [[nodiscard]] const CrashReport* crash_report() const { return error_.crash_report(); }
 
  private:
   Error error_;

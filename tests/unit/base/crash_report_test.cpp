@@ -60,6 +60,20 @@ TEST(CrashReport, own_frame_is_neither_of_a_library_nor_of_the_framework) {
   EXPECT_EQ(own_frame(without_stack), nullptr);
 }
 
+TEST(CrashReport, frame_of_a_library_that_was_compiled_into_the_program_is_not_its_own) {
+  for (const char* const function :
+       {"std::thread::run()", "void std::__invoke_impl<void, int>(std::__invoke_other)", "prong::MessageProcess::run()",
+        "prong::Result<int> prong::actor::guarded<int>(int)", "caf::actor_system::run()"})
+    EXPECT_FALSE(is_own(frame(function, "/opt/app"))) << function;
+  for (const char* const function : {"main", "", "Detector::parse(std::string)", "int parse<std::string>(std::string)",
+                                     "(anonymous namespace)::parse(int)",
+                                     "std::string (anonymous namespace)::name<int>()", "prong::video::Sink::write()"})
+    EXPECT_TRUE(is_own(frame(function, "/opt/app"))) << function;
+  EXPECT_FALSE(is_own(frame("operator()", "/opt/app", "/usr/include/c++/12/bits/invoke.h", 61)));
+  EXPECT_FALSE(is_own(frame("parse", "/usr/lib/libparse.so")));
+  EXPECT_FALSE(is_own(frame("", "[vdso]")));
+}
+
 TEST(CrashReport, exception_hang_and_exit_are_told_apart) {
   CrashReport report = fault();
   report.threads.clear();
