@@ -37,4 +37,13 @@ std::shared_ptr<const CrashEvidence> make_evidence(CrashReport known, StackCaptu
   return std::make_shared<const LazyEvidence>(std::move(known), std::move(capture));
 }
 
+std::string own_place(const StackCapture& capture) noexcept {
+  try {
+    const StackFrame frame = detail::find_own_frame(capture);
+    return frame.address == 0 && frame.module.empty() ? std::string{} : to_string(frame);
+  } catch (const std::exception&) {
+    return {};
+  }
+}
+
 }  // namespace prong::os

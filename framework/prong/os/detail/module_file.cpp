@@ -91,6 +91,23 @@ bool is_too_much(Elf* elf, bool is_own) {
   return false;
 }
 
+ModuleFile open_file(const CapturedModule& module, bool is_own) {
+  ModuleFile file;
+  file.is_own = is_own;
+  struct stat status {};
+  file.descriptor = open_regular(module.path, is_own, status);
+  if (!file.descriptor) return file;
+  // Without a build ID, the file must at least be the one that was mapped.
+  if (module.build_id.empty() && status.st_ino != module.inode) return file;
+  Elf* const elf = ::elf_begin(file.descriptor.get(), ELF_C_READ, nullptr);
+  if (elf == nullptr) return file;
+  if (is_of_this_machine(elf) && has_id(elf, module.build_id) && !is_too_much(elf, is_own))
+    file.elf = elf;
+  else
+    ::elf_end(elf);
+  return file;
+}
+
 }  // namespace
 
 ModuleFiles::ModuleFiles() {
@@ -105,30 +122,22 @@ ModuleFiles::ModuleFiles() {
 }
 
 ModuleFile ModuleFiles::open(const CapturedModule& module) const {
-  ModuleFile file;
   const auto own = std::find_if(own_.begin(), own_.end(), [&](const Own& one) {
     return one.path == module.path && !one.build_id.empty() && one.build_id == module.build_id;
   });
-  file.is_own = own != own_.end();
-  if (module.path == "[vdso]") {
-    if (!file.is_own) return file;
-    file.memory.resize(own->end - own->begin);
-    std::memcpy(file.memory.data(), reinterpret_cast<const void*>(own->begin), file.memory.size());
-    file.elf = ::elf_memory(file.memory.data(), file.memory.size());
-    return file;
-  }
-  struct stat status {};
-  file.descriptor = open_regular(module.path, file.is_own, status);
-  if (!file.descriptor) return file;
-  // Without a build ID, the file must at least be the one that was mapped.
-  if (module.build_id.empty() && status.st_ino != module.inode) return file;
-  Elf* const elf = ::elf_begin(file.descriptor.get(), ELF_C_READ, nullptr);
-  if (elf == nullptr) return file;
-  if (is_of_this_machine(elf) && has_id(elf, module.build_id) && !is_too_much(elf, file.is_own))
-    file.elf = elf;
-  else
-    ::elf_end(elf);
+  const bool is_own = own != own_.end();
+  if (!is_own || module.path != "[vdso]") return open_file(module, is_own);
+  ModuleFile file;
+  file.is_own = true;
+  file.memory.resize(own->end - own->begin);
+  std::memcpy(file.memory.data(), reinterpret_cast<const void*>(own->begin), file.memory.size());
+  file.elf = ::elf_memory(file.memory.data(), file.memory.size());
   return file;
+}
+
+ModuleFile ModuleFiles::open_foreign(const CapturedModule& module) {
+  ::elf_version(EV_CURRENT);
+  return open_file(module, false);
 }
 
 UniqueFd open_debug_file(const std::vector<std::uint8_t>& build_id) {

@@ -61,7 +61,6 @@ class Symbols {
   Dwarf_Die* unit_of(Dwfl_Module* handle, std::uint64_t address, Dwarf_Addr& bias);
   [[nodiscard]] bool is_late() const { return std::chrono::steady_clock::now() > end_; }
 
-  const StackCapture& capture_;
   ModuleFiles files_;
   std::vector<Module> modules_;  // in the order of addresses, none inside another
   Dwfl* dwfl_ = nullptr;
@@ -146,7 +145,7 @@ int note_frame(Dwfl_Frame* state, void* argument) {
 
 // --- Modules ---------------------------------------------------------------------------------------------------------
 
-Symbols::Symbols(const StackCapture& capture) : capture_{capture}, dwfl_{::dwfl_begin(&module_callbacks)} {
+Symbols::Symbols(const StackCapture& capture) : dwfl_{::dwfl_begin(&module_callbacks)} {
   constexpr std::uint64_t end_of_user_memory = std::uint64_t{1} << 56;
   for (const CapturedModule& one : capture.modules)
     if (one.begin < one.end && one.end <= end_of_user_memory && one.begin % page_size() == 0)

@@ -13,4 +13,8 @@ namespace prong::os::detail {
 /// Thread safety: any thread; one works at a time, because libdw wants it so.
 [[nodiscard]] std::vector<ThreadStack> name_stacks(const StackCapture& capture);
 
+/// Returns the innermost own frame of the first thread, or its innermost one, with what the symbol table of its file
+/// says and no more: the work of microseconds where the file is in memory. Returns no address if there is no frame.
+[[nodiscard]] StackFrame find_own_frame(const StackCapture& capture);
+
 }  // namespace prong::os::detail
