@@ -64,6 +64,10 @@ class CommandTable {
   void add(Command command);
   /// Returns the number of the command that `key` names. Requires: it was added.
   [[nodiscard]] std::uint16_t number_of(const void* key) const;
+  /// Returns the number of `command`. Requires: it came from find().
+  [[nodiscard]] std::uint16_t number_of(const Command& command) const noexcept {
+    return static_cast<std::uint16_t>(&command - commands_.data());
+  }
   /// Returns the command with this number, or null.
   [[nodiscard]] const Command* find(std::uint16_t number) const noexcept {
     return number < commands_.size() ? &commands_[number] : nullptr;

@@ -2,6 +2,7 @@
 
 #include "prong/base/exception.hpp"
 #include "prong/message/error_codec.hpp"
+#include "prong/os/crash_handler.hpp"
 #include "prong/process/detail/frontend.hpp"
 
 namespace prong {
@@ -117,6 +118,7 @@ template <class Handler>
 auto MessageProcess::Backend::run(const actor::Command& command, const MessageHeader& header, Handler&& handler)
     -> decltype(handler()) {
   const Invocation invocation{*this, header};
+  const os::CommandNote note{owner_.commands().number_of(command), header.request};
   return actor::guarded(name_, command.name, [&]() -> decltype(handler()) {
     try {
       auto result = handler();

@@ -8,7 +8,8 @@ Result<OwnedSeat> OwnedSeat::open(std::span<const int> descriptors, std::size_t 
   PRONG_TRY_ASSIGN(auto segment, transport::Segment::open(std::move(memory), data_bytes, os::UniqueFd{descriptors[1]},
                                                           os::UniqueFd{descriptors[2]}));
   PRONG_TRY_ASSIGN(auto log, os::SharedMemory::open(os::UniqueFd{descriptors[3]}));
-  return OwnedSeat{std::move(segment), std::move(log)};
+  PRONG_TRY_ASSIGN(auto crash, os::SharedMemory::open(os::UniqueFd{descriptors[4]}));
+  return OwnedSeat{std::move(segment), std::move(log), std::move(crash)};
 }
 
 }  // namespace prong::detail

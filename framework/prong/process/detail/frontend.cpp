@@ -3,6 +3,7 @@
 #include "prong/base/exception.hpp"
 #include "prong/log/backend_log.hpp"
 #include "prong/message/error_codec.hpp"
+#include "prong/os/crash_handler.hpp"
 #include "prong/os/inherited.hpp"
 #include "prong/os/process_token.hpp"
 #include "prong/os/process_tree.hpp"
@@ -30,6 +31,9 @@ link::LinkOptions link_options(const ProcessOptions& options) {
   return result;
 }
 
+// How long the stacks of backends that do not stop may take, all together.
+constexpr std::chrono::milliseconds hang_patience{100};
+
 // Returns the deadline moved forward by `time`, but by half of what is left at most.
 Deadline before(Deadline deadline, std::chrono::nanoseconds time) {
   if (deadline.is_never()) return deadline;
@@ -47,6 +51,7 @@ MessageProcess::Frontend::Frontend(MessageProcess& owner, std::string name, cons
       gate_{std::make_shared<actor::ProxyGate>(static_cast<actor::ProxyTarget&>(*this))} {
   if (detail::is_spawned_backend()) return;  // nobody will use this side of it
   log_ring_ = LogRing::create(name_).value();
+  crash_watch_ = detail::CrashWatch::create().value();
   auto link = link::FrontendLink::create(name_, link_options(options), *this);
   if (!link) throw_error(std::move(link).error().with_context("process '" + name_ + "'"));
   link_ = std::move(*link);
@@ -85,7 +90,7 @@ void MessageProcess::Frontend::require_created() const {
 void MessageProcess::Frontend::start() {
   require_created();
   const std::lock_guard one_at_a_time{start_mutex_};
-  const detail::BackendSeat seat{link_->segment(), log_ring_->shared_memory()};
+  const detail::BackendSeat seat{link_->segment(), log_ring_->shared_memory(), crash_watch_->shared_memory()};
   ForkServer* const server = ForkServer::current();
   auto life = fork_here(seat);
   if (!life && life.error().code() == Errc::threads_exist && server != nullptr && server->knows(serial_))
@@ -101,7 +106,8 @@ void MessageProcess::Frontend::start_spawned(ServedMain main, std::vector<std::b
   ForkServer* const server = ForkServer::current();
   if (server == nullptr)
     throw_error(Error{Errc::not_started, "process '" + name_ + "' cannot be spawned: this program has no fork server"});
-  auto life = fork_by_server(*server, {link_->segment(), log_ring_->shared_memory()}, default_deadline());
+  const detail::BackendSeat seat{link_->segment(), log_ring_->shared_memory(), crash_watch_->shared_memory()};
+  auto life = fork_by_server(*server, seat, default_deadline());
   if (!life) throw_error(std::move(life).error().with_context("process '" + name_ + "'"));
   begin(std::move(*life));
 }
@@ -112,7 +118,8 @@ Result<void> MessageProcess::Frontend::restart(Deadline deadline) {
   if (state() == ProcessState::running) return fail(Errc::invalid_state, "process '" + name_ + "' still runs");
   PRONG_TRY_ASSIGN(auto segment, link_->make_segment());
   PRONG_TRY_ASSIGN(next_log_ring_, LogRing::create(name_));
-  const detail::BackendSeat seat{segment, next_log_ring_->shared_memory()};
+  PRONG_TRY_ASSIGN(next_crash_watch_, detail::CrashWatch::create());
+  const detail::BackendSeat seat{segment, next_log_ring_->shared_memory(), next_crash_watch_->shared_memory()};
   ForkServer* const server = ForkServer::current();
   auto life = server != nullptr && (spawned_by_ || server->knows(serial_)) ? fork_by_server(*server, seat, deadline)
                                                                            : fork_here(seat);
@@ -185,6 +192,7 @@ void MessageProcess::Frontend::peer_replaced() {
   {
     const std::lock_guard lock{mutex_};
     former_life_ = std::exchange(life_, std::move(next_life_));
+    crash_watch_ = std::move(next_crash_watch_);
     said_bye_ = false;
     bye_error_.reset();
     bad_message_.reset();
@@ -203,6 +211,11 @@ std::shared_ptr<detail::BackendLife> MessageProcess::Frontend::life() const {
   return life_;
 }
 
+std::shared_ptr<detail::CrashWatch> MessageProcess::Frontend::crash_watch() const {
+  const std::lock_guard lock{mutex_};
+  return crash_watch_;
+}
+
 int MessageProcess::Frontend::pid() const {
   const auto now = life();
   return now ? now->pid() : 0;
@@ -217,6 +230,7 @@ int MessageProcess::Frontend::backend_main(const detail::BackendSeat& seat) {
   os::become_subreaper();
   os::set_process_name(name_.c_str());
   log_to(seat.log).value();
+  os::report_crashes_to(seat.crash).value();
   const int code = owner_.backend_loop(seat.segment);
   // The process leaves by _exit: what the handlers printed goes out now.
   std::cout.flush();
@@ -295,6 +309,9 @@ std::vector<Result<void>> MessageProcess::Frontend::stop_all(std::span<Frontend*
   };
   const auto signal_late_ones = [&](int number) {
     bool any = false;
+    const Deadline noted_by = Deadline::after(hang_patience);
+    for (std::size_t i = 0; i < frontends.size(); ++i)
+      if (!outcomes[i] && outcomes[i].error().code() == Errc::deadline_exceeded) frontends[i]->note_hang(noted_by);
     for (std::size_t i = 0; i < frontends.size(); ++i) {
       if (outcomes[i] || outcomes[i].error().code() != Errc::deadline_exceeded) continue;
       frontends[i]->stop_signal_ = number;
@@ -312,9 +329,15 @@ std::vector<Result<void>> MessageProcess::Frontend::stop_all(std::span<Frontend*
   for (std::size_t i = 0; i < frontends.size(); ++i)
     if (const int number = std::exchange(frontends[i]->stop_signal_, 0); number != 0)
       outcomes[i] =
-          fail(Errc::deadline_exceeded, "process '" + frontends[i]->name_ + "' did not stop in time and was " +
-                                            (number == SIGKILL ? "killed" : "ended by SIGTERM"));
+          Error{Errc::deadline_exceeded, "process '" + frontends[i]->name_ + "' did not stop in time and was " +
+                                             (number == SIGKILL ? "killed" : "ended by SIGTERM")}
+              .with_evidence(frontends[i]->crash_watch()->evidence());
   return outcomes;
+}
+
+void MessageProcess::Frontend::note_hang(Deadline deadline) noexcept {
+  if (state() != ProcessState::running) return;
+  if (const auto now = life()) crash_watch()->note_hang(*now, deadline);
 }
 
 void MessageProcess::Frontend::signal(int number) noexcept {
@@ -377,13 +400,16 @@ Error MessageProcess::Frontend::peer_gone() {
     else if (said_bye_ && status->success())
       why = Error{Errc::stopped, "process '" + name_ + "' has stopped"};
     else
-      why = Error::from_death(
-          {.process = name_, .pid = pid, .exit_code = status->code, .signal = status->signal, .command = {}});
+      why = crash_watch_->death({.process = name_, .pid = pid, .status = *status}, owner_.commands());
     end_ = why;
     final_usage_ = gone->usage();
   }
   state_.store(ProcessState::ended, std::memory_order_release);
   close_proxies(why);
+  if (why.death() != nullptr) {
+    const std::string place = crash_watch()->place();
+    owner_.logger().error("{}{}{}", why.message(), place.empty() ? "" : ": ", place);
+  }
   return why;
 }
 

@@ -6,6 +6,7 @@
 #include "prong/log/log_ring.hpp"
 #include "prong/process/detail/backend_life.hpp"
 #include "prong/process/detail/backend_seat.hpp"
+#include "prong/process/detail/crash_watch.hpp"
 #include "prong/process/detail/reader_thread.hpp"
 #include "prong/process/fork_server.hpp"
 #include "prong/process/message_process.hpp"
@@ -87,6 +88,8 @@ class MessageProcess::Frontend final : private link::PeerLife, private actor::Pr
   Result<Life> fork_by_server(ForkServer& server, const detail::BackendSeat& seat, Deadline deadline);
   static int served_main(Bytes payload, std::span<const int> descriptors);
   [[nodiscard]] std::shared_ptr<detail::BackendLife> life() const;
+  [[nodiscard]] std::shared_ptr<detail::CrashWatch> crash_watch() const;
+  void note_hang(Deadline deadline) noexcept;
 
   MessageProcess& owner_;
   const std::string name_;
@@ -107,9 +110,11 @@ class MessageProcess::Frontend final : private link::PeerLife, private actor::Pr
   std::mutex start_mutex_;  // one restart at a time; guards the successors
   Life next_life_;
   std::optional<LogRing> next_log_ring_;
+  std::shared_ptr<detail::CrashWatch> next_crash_watch_;
 
   mutable std::mutex mutex_;  // guards what follows
   std::shared_ptr<detail::BackendLife> life_;
+  std::shared_ptr<detail::CrashWatch> crash_watch_;
   std::shared_ptr<detail::BackendLife> former_life_;  // a thread may still sleep on its descriptor
   std::atomic<bool> ready_{false};
   bool said_bye_ = false;
