@@ -632,6 +632,13 @@ Result<void> FrontendLink::watch_segment(const Segment& segment, int death_descr
 }
 
 Result<void> FrontendLink::attach(loop::EventLoop& loop) {
+  if (loop_.load(std::memory_order_acquire) == &loop) {
+    {
+      const std::lock_guard lock{role_mutex_};
+      if (reader_ == std::this_thread::get_id()) return {};
+    }
+    detach();  // the loop runs in another thread than before
+  }
   {
     const std::lock_guard lock{role_mutex_};
     if (loop_.load(std::memory_order_relaxed) != nullptr || (role_taken_ && reader_ == std::this_thread::get_id()))

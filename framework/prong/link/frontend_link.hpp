@@ -98,7 +98,7 @@ class FrontendLink final : public Driver, private loop::Source {
   /// thread, for a turn of the loop.
   /// Fails with: invalid_state unless closed() or while this thread waits in the link, deadline_exceeded, system.
   [[nodiscard]] Result<void> reopen(transport::Segment segment, int death_descriptor, Deadline deadline);
-  /// Makes `loop` the reader. Fails with: invalid_state if it has one, system.
+  /// Makes `loop` the reader, and this the thread that runs it. Fails with: invalid_state if another one is, system.
   [[nodiscard]] Result<void> attach(loop::EventLoop& loop);
   void detach() noexcept;
   [[nodiscard]] bool attached() const noexcept { return loop_.load(std::memory_order_acquire) != nullptr; }

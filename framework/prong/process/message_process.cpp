@@ -159,6 +159,16 @@ Result<std::chrono::nanoseconds> MessageProcess::ping(Deadline deadline) {
   return frontend_->ping(deadline);
 }
 
+void MessageProcess::observe(ProcessObserver observer) {
+  frontend_->check_process("observe");
+  frontend_->observe(std::move(observer));
+}
+
+Result<void> MessageProcess::ask_alive() {
+  frontend_->check_process("ask_alive");
+  return frontend_->ask_alive();
+}
+
 ProcessStatistics MessageProcess::statistics() const {
   return frontend_->statistics();
 }

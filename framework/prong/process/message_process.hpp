@@ -6,6 +6,7 @@
 #include "prong/log/logger.hpp"
 #include "prong/message/message_object.hpp"
 #include "prong/process/cancel_token.hpp"
+#include "prong/process/process_observer.hpp"
 #include "prong/process/process_options.hpp"
 #include "prong/reply/future.hpp"
 #include "prong/sync/peer.hpp"
@@ -153,11 +154,19 @@ class MessageProcess : public Peer {
   /// Measures the way to the backend's loop and back. Fails with: deadline_exceeded, process_expired.
   [[nodiscard]] Result<std::chrono::nanoseconds> ping(Deadline deadline);
 
+  /// Has `observer` called when this and later backends are ready and when they have ended.
+  /// Requires: no other thread reads meanwhile; before start(), after the end, or in the thread of the attached loop.
+  void observe(ProcessObserver observer);
+  /// Asks the backend's command loop for a sign of life, past everything that is queued: ProcessObserver::alive. A loop
+  /// that hangs gives none. Blocks: never. Fails with: overloaded, not_started, why the backend ended.
+  [[nodiscard]] Result<void> ask_alive();
+
   [[nodiscard]] ProcessStatistics statistics() const;
   /// Sets the level of this process's logger. Logger::format_logger() sets it for all.
   void format_logger(LogLevel level = LogLevel::info);
 
-  /// Has `loop` receive for this process: continuations then run in the loop's thread. Call in that thread.
+  /// Has `loop` receive for this process: continuations then run in the loop's thread. Call in that thread; again, if
+  /// the loop is to run in another one. Throws Exception: invalid_state if another loop is attached, system.
   void attach(loop::EventLoop& loop);
   void detach() noexcept;
 

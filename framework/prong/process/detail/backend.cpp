@@ -81,6 +81,10 @@ void MessageProcess::Backend::handle(const MessageHeader& header, Bytes payload)
     case MessageKind::call: run_call(header, payload); return;
     case MessageKind::message: run_message(header, payload); return;
     case MessageKind::ping:
+      if (header.request == 0) {
+        static_cast<void>(link_->send_control(MessageKind::pong, {}));
+        return;
+      }
       static_cast<void>(link_->reply(header.request, {}, Deadline::from_nanoseconds(header.deadline)));
       return;
     default: owner_.logger().warning("a message of kind {} is not for a backend", static_cast<int>(header.kind));

@@ -286,6 +286,11 @@ Result<void> MessageProcess::Frontend::request_stop() {
   return link_->send_control({.kind = MessageKind::stop, .request = link_->data_position()});
 }
 
+Result<void> MessageProcess::Frontend::ask_alive() {
+  if (state() == ProcessState::created) return fail(Errc::not_started, "process '" + name_ + "' has not been started");
+  return link_->send_control({.kind = MessageKind::ping});
+}
+
 Result<void> MessageProcess::Frontend::wait_stop(Deadline deadline) {
   if (state() == ProcessState::created) return fail(Errc::not_started, "process '" + name_ + "' has not been started");
   PRONG_TRY(link_->wait_closed(deadline));
@@ -410,6 +415,7 @@ Error MessageProcess::Frontend::peer_gone() {
     const std::string place = crash_watch()->place();
     owner_.logger().error("{}{}{}", why.message(), place.empty() ? "" : ": ", place);
   }
+  if (observer_.ended) observer_.ended(why);
   return why;
 }
 
@@ -425,7 +431,11 @@ void MessageProcess::Frontend::peer_is_bad(const Error& why) {
 }
 
 void MessageProcess::Frontend::control_message(const MessageHeader& header, Bytes payload) {
-  if (header.kind == MessageKind::ready) ready_.store(true, std::memory_order_release);
+  if (header.kind == MessageKind::ready) {
+    ready_.store(true, std::memory_order_release);
+    if (observer_.ready) observer_.ready();
+  }
+  if (header.kind == MessageKind::pong && observer_.alive) observer_.alive();
   if (header.kind != MessageKind::bye) return;
   const std::lock_guard lock{mutex_};
   said_bye_ = true;

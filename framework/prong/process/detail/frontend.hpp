@@ -61,6 +61,9 @@ class MessageProcess::Frontend final : private link::PeerLife, private actor::Pr
   /// Has `handler` called after each restart, in the thread that reads. Requires: nothing reads meanwhile, or this
   /// thread does.
   void on_restart(std::function<void()> handler) { restart_handler_ = std::move(handler); }
+  /// Requires: as on_restart().
+  void observe(ProcessObserver observer) { observer_ = std::move(observer); }
+  Result<void> ask_alive();
   void ignore_sigint() noexcept { ignore_sigint_ = true; }
   [[nodiscard]] Deadline default_deadline() const noexcept { return Deadline::after(options_.default_deadline); }
 
@@ -106,6 +109,7 @@ class MessageProcess::Frontend final : private link::PeerLife, private actor::Pr
 
   int stop_signal_ = 0;  // what stop_all() had to send
   std::function<void()> restart_handler_;
+  ProcessObserver observer_;
 
   std::mutex start_mutex_;  // one restart at a time; guards the successors
   Life next_life_;
