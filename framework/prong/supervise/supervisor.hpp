@@ -14,6 +14,8 @@
 
 namespace prong {
 
+class MessageProcess;
+
 namespace loop {
 class EventLoop;
 }
@@ -37,6 +39,11 @@ class Supervisor final : public SupervisedChild {
 
   /// Adds a child behind those there are. Requires: not running; `child` outlives this supervisor.
   void add(ChildSpec spec, SupervisedChild& child);
+  /// Adds a process, under its own name if `spec` has none. The loop receives for it from its start on.
+  ///
+  /// A process that runs already is looked after as it is; one that was not started, or has ended, is started.
+  /// Requires: as above, and a supervisor with a loop.
+  void add(MessageProcess& process, ChildSpec spec = {});
 
   /// Calls `handler` for each event of its own children, after it was logged. The handler may stop the supervisor, not
   /// destroy it; what it throws is logged.
@@ -102,6 +109,7 @@ class Supervisor final : public SupervisedChild {
   supervise::Policy policy_;
   supervise::State state_;
   std::vector<SupervisedChild*> children_;
+  std::vector<std::unique_ptr<SupervisedChild>> owned_;
   std::shared_ptr<ChildReport::Address> address_;
   ChildReport parent_;
   std::function<void(const SupervisionEvent&)> on_event_;
