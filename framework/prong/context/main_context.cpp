@@ -7,6 +7,7 @@
 #include "prong/os/event_fd.hpp"
 #include "prong/os/threads.hpp"
 #include "prong/process/fork_server.hpp"
+#include "prong/supervise/supervisor.hpp"
 
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -155,6 +156,10 @@ class MainContext::Implementation {
   }
 
   void stop_all(Deadline deadline, const Logger& logger) {
+    // First, for what they look after would be restarted; all of them together.
+    for (Supervisor* const supervisor : supervisors_) supervisor->request_stop();
+    for (Supervisor* const supervisor : supervisors_)
+      if (auto stopped = supervisor->stop(deadline); !stopped) logger.warning("{}", stopped.error().message());
     std::vector<MessageProcess*> started;
     for (const auto& one : processes_)
       if (one->process->state() != ProcessState::created) started.push_back(one->process);
@@ -183,6 +188,7 @@ class MainContext::Implementation {
   os::EventFd stop_event_;
   loop::Watch stop_watch_;
   std::vector<std::unique_ptr<Managed>> processes_;
+  std::vector<Supervisor*> supervisors_;
   std::unique_ptr<ForkServer> fork_server_;
   loop::Watch fork_server_watch_;
   std::map<int, loop::Watch> watches_;
@@ -295,6 +301,10 @@ void MainContext::manage(MessageProcess& process) {
   implementation_->processes_.push_back(std::move(managed));
 }
 
+void MainContext::manage(Supervisor& supervisor) {
+  implementation_->supervisors_.push_back(&supervisor);
+}
+
 void MainContext::on_message(MessageProcess& process, std::function<void(const MessageObject&)> handler) {
   implementation_->managed(process).on_message = std::move(handler);
 }
@@ -328,6 +338,10 @@ int MainContext::stop_signal() const noexcept {
 
 int MainContext::stop_descriptor() const noexcept {
   return implementation_->stop_epoll_->descriptor();
+}
+
+loop::EventLoop& MainContext::loop() noexcept {
+  return *implementation_->loop_;
 }
 
 Logger& MainContext::logger() {

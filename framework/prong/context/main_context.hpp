@@ -12,6 +12,12 @@
 
 namespace prong {
 
+class Supervisor;
+
+namespace loop {
+class EventLoop;
+}
+
 /// Subclass it, and the order is right: processes before threads, then the main loop, then close(), however it ended.
 ///
 /// A context runs in the thread that calls run(), or in one of its own after run_as_thread(). Handlers set by
@@ -59,8 +65,9 @@ class MainContext {
   bool run_until(const std::function<bool()>& done, Deadline deadline);
   /// Ends what start_processes() and start_threads() began; always called, once, also after an exception.
   ///
-  /// The default stops all managed processes at the same time, with close_deadline() for all of them together, and logs
-  /// which had to be killed. Afterwards the fork server ends, and with it every process that it has started.
+  /// The default stops the managed supervisors, then all managed processes at the same time, with close_deadline() for
+  /// all of them together, and logs what had to be killed. Afterwards the fork server ends, and with it every process
+  /// that it has started.
   virtual void close();
   /// How long close() waits before it kills.
   [[nodiscard]] virtual std::chrono::nanoseconds close_deadline() const { return std::chrono::seconds{5}; }
@@ -68,6 +75,10 @@ class MainContext {
   /// Has this context look after a process: SIGINT is left to the main process, the main loop receives its messages,
   /// close() stops it. Requires: not started yet; it lives until close() has run.
   void manage(MessageProcess& process);
+  /// Has close() stop a supervisor, which runs on loop(), before anything else, with close_deadline() for all of it.
+  /// Handlers of the loop still run meanwhile. Its processes may be managed too. Requires: it lives until close() has
+  /// run.
+  void manage(Supervisor& supervisor);
   /// Calls `handler` for each message that the backend sends by send_out(). Requires: managed.
   void on_message(MessageProcess& process, std::function<void(const MessageObject&)> handler);
   /// Calls `handler` once when the backend has ended: success after an orderly stop. Requires: managed.
@@ -84,6 +95,9 @@ class MainContext {
   [[nodiscard]] int stop_signal() const noexcept;
   /// Returns the descriptor that is readable once stop() was called or a signal came.
   [[nodiscard]] int stop_descriptor() const noexcept;
+
+  /// Returns the loop that main_loop() runs, for supervisors and for timers. It lives as long as the context.
+  [[nodiscard]] loop::EventLoop& loop() noexcept;
 
   /// Returns the logger named as the class is.
   [[nodiscard]] Logger& logger();
