@@ -10,5 +10,8 @@
 #include "prong/process/message_process.hpp"
 #include "prong/process/spawn.hpp"
 #include "prong/reply/future.hpp"
+#include "prong/supervise/checkpoint.hpp"
+#include "prong/supervise/supervisor.hpp"
+#include "prong/supervise/supervisor_thread.hpp"
 #include "prong/sync/event_group.hpp"
 #include "prong/sync/sync_index.hpp"

@@ -23,7 +23,6 @@ using namespace std::chrono_literals;
 using supervise::ChildState;
 using Kind = SupervisionEvent::Kind;
 
-// [worker]
 /// Counts, and does all that a supervisor is for.
 class Worker : public MessageProcess {
  public:
@@ -45,6 +44,7 @@ class Worker : public MessageProcess {
   Future<void> ignore_terminate() { return call<&Worker::c__ignore_terminate>(); }
 
  private:
+  // [worker handlers]
   void pre_run() override {
     if (const auto last = total_.take().value()) count_ = last->value;
   }
@@ -52,7 +52,7 @@ class Worker : public MessageProcess {
     total_.save(++count_);
     return count_;
   }
-  // [/worker]
+  // [/worker handlers]
   int c__pid() { return ::getpid(); }
   void c__raise(int number) { ::raise(number); }
   void c__spin() {

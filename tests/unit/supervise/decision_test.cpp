@@ -526,6 +526,15 @@ TEST(Decision, pings_at_the_interval_after_each_answer) {
   EXPECT_EQ(script.after(1s), "ping 0");
 }
 
+TEST(Decision, an_answer_that_nobody_asked_for_does_not_put_off_the_next_ping) {
+  Script script =
+      running(with(Strategy::one_for_one), {{.name = "a", .liveness = Liveness{.interval = 2s, .deadline = 3s}}});
+  script.after(1s);
+
+  EXPECT_EQ(script.alive(0), "");
+  EXPECT_EQ(script.wake_in(), 1s);
+}
+
 TEST(Decision, a_child_that_does_not_answer_is_hung_and_killed_and_has_failed) {
   Script script =
       running(with(Strategy::one_for_one), {{.name = "a", .liveness = Liveness{.interval = 1s, .deadline = 3s}}});
