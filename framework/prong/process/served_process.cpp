@@ -27,6 +27,8 @@ Result<os::ExitStatus> ServedProcess::wait(Deadline deadline) {
     ended_ = os::EndedProcess{.status = {.code = report.exit_code, .signal = report.signal},
                               .usage = {.cpu_time = std::chrono::nanoseconds{report.cpu_nanoseconds},
                                         .memory_peak_bytes = report.memory_peak_bytes}};
+    // The end was told by a packet that is taken now: the descriptor goes on telling it.
+    lifeline_.end_receiving();
   } else if (packet.error().code() == Errc::closed) {
     // The fork server died, and the kernel kills its children for it. Nobody can be asked how exactly.
     PRONG_TRY(os::wait_readable(pidfd_.get(), deadline));

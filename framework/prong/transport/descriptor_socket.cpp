@@ -74,6 +74,10 @@ Result<void> DescriptorSocket::send(Bytes bytes, std::span<const int> descriptor
   return {};
 }
 
+void DescriptorSocket::end_receiving() const noexcept {
+  ::shutdown(descriptor_.get(), SHUT_RD);
+}
+
 Result<Packet> DescriptorSocket::receive(Deadline deadline) const {
   Packet packet;
   packet.bytes.resize(max_bytes);

@@ -43,6 +43,9 @@ class DescriptorSocket {
   /// instance when there is no room for another descriptor in this process.
   [[nodiscard]] Result<Packet> receive(Deadline deadline) const;
 
+  /// Receives nothing more: descriptor() is readable from now on. Blocks: never.
+  void end_receiving() const noexcept;
+
   /// Returns the descriptor that is readable when receive() would not wait, or -1.
   [[nodiscard]] int descriptor() const noexcept { return descriptor_.get(); }
   void close() noexcept { descriptor_.reset(); }

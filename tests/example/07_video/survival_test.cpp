@@ -56,8 +56,8 @@ TEST_F(VideoProgram, skips_a_frame_that_crashes_every_detector_and_says_so) {
 
 TEST_F(VideoProgram, gives_up_a_stage_that_dies_too_often_and_keeps_what_was_finished) {
   const std::string input = clip();
-  RunningProgram program =
-      run({"--input", input, "--json", "--restarts", "1", "--kill", "detector@20", "--kill", "detector@40"});
+  RunningProgram program = run({"--input", input, "--json", "--fps", "100", "--restarts", "1", "--kill", "detector@20",
+                                "--kill", "detector@40"});
 
   EXPECT_EQ(program.exit_code(), 1);
   const auto result = nlohmann::json::parse(program.output());

@@ -413,7 +413,8 @@ Error MessageProcess::Frontend::peer_gone() {
   close_proxies(why);
   if (why.death() != nullptr) {
     const std::string place = crash_watch()->place();
-    owner_.logger().error("{}{}{}", why.message(), place.empty() ? "" : ": ", place);
+    // Named at the start by the complete class; logger() would ask the object, which may be on its way out.
+    owner_.logger_->error("{}{}{}", why.message(), place.empty() ? "" : ": ", place);
   }
   if (observer_.ended) observer_.ended(why);
   return why;
