@@ -197,11 +197,13 @@ bool is_own(const StackFrame& frame) noexcept {
   if (frame.module.empty() || frame.module.front() != '/') return false;
   if (starts_with_any(frame.module, {"/lib/", "/lib64/", "/usr/lib/", "/usr/lib64/"})) return false;
   if (starts_with_any(frame.file, {"/usr/include/"})) return false;
+  const std::string_view name = name_in(frame.function);
+  // Where a compiler has put a handler into what calls it.
+  if (name.starts_with("prong::actor::detail::Calls<")) return true;
   // What stands in a program because a library was compiled into it.
-  return !starts_with_any(name_in(frame.function),
-                          {"prong::actor::", "prong::detail::", "prong::link::", "prong::loop::", "prong::os::",
-                           "prong::transport::", "prong::MessageProcess::", "caf::", "std::", "__gnu_cxx::", "boost::",
-                           "operator new", "__asan", "__interceptor"});
+  return !starts_with_any(name, {"prong::actor::", "prong::detail::", "prong::link::", "prong::loop::", "prong::os::",
+                                 "prong::transport::", "prong::MessageProcess::", "caf::", "std::", "__gnu_cxx::",
+                                 "boost::", "operator new", "__asan", "__interceptor"});
 }
 
 const StackFrame* own_frame(const CrashReport& report) noexcept {

@@ -65,9 +65,11 @@ TEST(CrashReport, frame_of_a_library_that_was_compiled_into_the_program_is_not_i
        {"std::thread::run()", "void std::__invoke_impl<void, int>(std::__invoke_other)", "prong::MessageProcess::run()",
         "prong::Result<int> prong::actor::guarded<int>(int)", "caf::actor_system::run()"})
     EXPECT_FALSE(is_own(frame(function, "/opt/app"))) << function;
-  for (const char* const function : {"main", "", "Detector::parse(std::string)", "int parse<std::string>(std::string)",
-                                     "(anonymous namespace)::parse(int)",
-                                     "std::string (anonymous namespace)::name<int>()", "prong::video::Sink::write()"})
+  for (const char* const function :
+       {"main", "", "Detector::parse(std::string)", "int parse<std::string>(std::string)",
+        "(anonymous namespace)::parse(int)", "std::string (anonymous namespace)::name<int>()",
+        "prong::video::Sink::write()",
+        "prong::actor::detail::Calls<prong::MessageProcess, &Detector::c__detect>::typed(void*)"})
     EXPECT_TRUE(is_own(frame(function, "/opt/app"))) << function;
   EXPECT_FALSE(is_own(frame("operator()", "/opt/app", "/usr/include/c++/12/bits/invoke.h", 61)));
   EXPECT_FALSE(is_own(frame("parse", "/usr/lib/libparse.so")));
