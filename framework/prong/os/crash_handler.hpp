@@ -46,12 +46,13 @@ struct RunningWords {
   std::uint64_t command = 0;  ///< Its number plus one, or 0.
   std::uint64_t number = 0;   ///< Of the request.
 
+  // The pair is readable at any moment: a reader that finds `running` unchanged, and with a command, has read the request
+  // that belongs to it. SYNC POINT with running and request load in CrashPage::running.
   void note(std::uint64_t new_command, std::uint64_t new_request) noexcept {
+    if (command != 0) running->store(++changes << 16, std::memory_order_release);
     command = new_command;
     number = new_request;
-    // The pair is readable at any moment: a reader that finds `running` unchanged has read the request that belongs to
-    // it. SYNC POINT with running and request load in CrashPage::running.
-    running->store(++changes << 16, std::memory_order_release);
+    if (new_command == 0) return;
     request->store(new_request, std::memory_order_release);
     running->store(++changes << 16 | new_command, std::memory_order_release);
   }

@@ -12,6 +12,8 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
+#include <stdexcept>
 #include <thread>
 
 namespace prong::os {
@@ -98,13 +100,38 @@ TEST_F(CrashEvidence_, report_is_the_same_for_each_thread_that_asks) {
   EXPECT_EQ(reports[0]->threads.size(), 1U);
 }
 
-TEST_F(CrashEvidence_, copy_that_this_program_does_not_run_is_looked_into_too) {
-  CapturedModule module = own_module();
-  const std::filesystem::path copy = folder_ / "copy";
-  std::filesystem::copy_file(module.path, copy);
+// Writes a copy of `module`'s file that is another build of the same code, and returns the module that it would be.
+CapturedModule other_build(CapturedModule module, const std::filesystem::path& copy) {
+  std::ifstream original{module.path, std::ios::binary};
+  std::string bytes{std::istreambuf_iterator<char>{original}, {}};
+  const std::string id{module.build_id.begin(), module.build_id.end()};
+  const std::size_t place = bytes.find(id);
+  if (id.empty() || place == bytes.npos) throw std::runtime_error{"no build ID"};
+  bytes[place] = static_cast<char>(bytes[place] ^ 1);
+  module.build_id[0] ^= 1;
+  std::ofstream{copy, std::ios::binary} << bytes;
   module.path = copy.string();
+  return module;
+}
 
-  EXPECT_NE(only_frame(capture_in(module, address_of_somewhere())).function.find("somewhere"), std::string::npos);
+TEST_F(CrashEvidence_, file_that_this_program_does_not_run_is_looked_into_too) {
+  const CapturedModule module = other_build(own_module(), folder_ / "plugin.so");
+
+  const StackFrame frame = only_frame(capture_in(module, address_of_somewhere()));
+
+  EXPECT_NE(frame.function.find("somewhere"), std::string::npos);
+  EXPECT_NE(frame.file.find("crash_evidence_test.cpp"), std::string::npos);
+}
+
+TEST_F(CrashEvidence_, place_for_a_log_line_is_found_in_any_file) {
+  const CapturedModule other = other_build(own_module(), folder_ / "plugin.so");
+
+  for (const CapturedModule& module : {own_module(), other}) {
+    const std::string place = own_place(capture_in(module, address_of_somewhere()));
+    EXPECT_NE(place.find("somewhere"), std::string::npos) << place;
+    EXPECT_NE(place.find("+0x"), std::string::npos) << place;
+  }
+  EXPECT_EQ(own_place({}), "");
 }
 
 TEST_F(CrashEvidence_, file_of_another_build_is_not_believed) {
@@ -120,15 +147,13 @@ TEST_F(CrashEvidence_, file_of_another_build_is_not_believed) {
 }
 
 TEST_F(CrashEvidence_, file_that_was_cut_off_is_survived) {
-  CapturedModule module = own_module();
-  const auto size = std::filesystem::file_size(module.path);
-  for (const double part : {0.0001, 0.01, 0.3, 0.6, 0.9, 0.99}) {
-    const std::filesystem::path copy = folder_ / "cut";
-    std::filesystem::copy_file(own_module().path, copy, std::filesystem::copy_options::overwrite_existing);
-    std::filesystem::resize_file(copy, static_cast<std::uintmax_t>(static_cast<double>(size) * part));
-    module.path = copy.string();
+  const CapturedModule module = other_build(own_module(), folder_ / "plugin.so");
+  const auto size = static_cast<double>(std::filesystem::file_size(module.path));
+  for (const double part : {0.99, 0.9, 0.6, 0.3, 0.01, 0.0001}) {
+    std::filesystem::resize_file(module.path, static_cast<std::uintmax_t>(size * part));
 
     EXPECT_EQ(only_frame(capture_in(module, address_of_somewhere())).module, module.path);
+    EXPECT_FALSE(own_place(capture_in(module, address_of_somewhere())).empty());
   }
 }
 
@@ -162,9 +187,18 @@ TEST_F(CrashEvidence_, only_regular_files_are_opened) {
   for (const std::string& path : paths) {
     CapturedModule module = own_module();
     module.path = path;
+    module.build_id[0] ^= 1;
 
     EXPECT_TRUE(only_frame(capture_in(module, address_of_somewhere())).function.empty()) << path;
+    EXPECT_EQ(own_place(capture_in(module, address_of_somewhere())).find("somewhere"), std::string::npos) << path;
   }
+}
+
+TEST_F(CrashEvidence_, own_file_is_looked_into_wherever_a_page_says_that_it_is) {
+  CapturedModule module = own_module();
+  module.path = (folder_ / "missing").string();
+
+  EXPECT_NE(only_frame(capture_in(module, address_of_somewhere())).function.find("somewhere"), std::string::npos);
 }
 
 TEST_F(CrashEvidence_, file_without_a_build_id_must_be_the_one_that_was_mapped) {

@@ -91,17 +91,20 @@ bool is_too_much(Elf* elf, bool is_own) {
   return false;
 }
 
-ModuleFile open_file(const CapturedModule& module, bool is_own) {
+enum class Use { debug_information, symbol_table };
+
+ModuleFile open_file(const std::string& path, const CapturedModule& module, bool is_own, Use use) {
   ModuleFile file;
   file.is_own = is_own;
   struct stat status {};
-  file.descriptor = open_regular(module.path, is_own, status);
+  file.descriptor = open_regular(path, is_own, status);
   if (!file.descriptor) return file;
   // Without a build ID, the file must at least be the one that was mapped.
   if (module.build_id.empty() && status.st_ino != module.inode) return file;
   Elf* const elf = ::elf_begin(file.descriptor.get(), ELF_C_READ, nullptr);
   if (elf == nullptr) return file;
-  if (is_of_this_machine(elf) && has_id(elf, module.build_id) && !is_too_much(elf, is_own))
+  if (is_of_this_machine(elf) && has_id(elf, module.build_id) &&
+      (use == Use::symbol_table || !is_too_much(elf, is_own)))
     file.elf = elf;
   else
     ::elf_end(elf);
@@ -123,10 +126,11 @@ ModuleFiles::ModuleFiles() {
 
 ModuleFile ModuleFiles::open(const CapturedModule& module) const {
   const auto own = std::find_if(own_.begin(), own_.end(), [&](const Own& one) {
-    return one.path == module.path && !one.build_id.empty() && one.build_id == module.build_id;
+    return !one.build_id.empty() && one.build_id == module.build_id;
   });
-  const bool is_own = own != own_.end();
-  if (!is_own || module.path != "[vdso]") return open_file(module, is_own);
+  if (own == own_.end()) return open_file(module.path, module, false, Use::debug_information);
+  // Whatever the page calls it: this is where the file of that build is.
+  if (own->path != "[vdso]") return open_file(own->path, module, true, Use::debug_information);
   ModuleFile file;
   file.is_own = true;
   file.memory.resize(own->end - own->begin);
@@ -135,9 +139,9 @@ ModuleFile ModuleFiles::open(const CapturedModule& module) const {
   return file;
 }
 
-ModuleFile ModuleFiles::open_foreign(const CapturedModule& module) {
+ModuleFile ModuleFiles::open_for_symbols(const CapturedModule& module) {
   ::elf_version(EV_CURRENT);
-  return open_file(module, false);
+  return open_file(module.path, module, false, Use::symbol_table);
 }
 
 UniqueFd open_debug_file(const std::vector<std::uint8_t>& build_id) {

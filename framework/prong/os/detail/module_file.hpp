@@ -26,8 +26,8 @@ class ModuleFiles {
   ///
   /// Opens no device, pipe or file of the kernel, whatever the path. Returns no elf where it is not to be opened.
   [[nodiscard]] ModuleFile open(const CapturedModule& module) const;
-  /// As open(), without looking whether this process runs the file, too: that takes longer than finding one name.
-  [[nodiscard]] static ModuleFile open_foreign(const CapturedModule& module);
+  /// As open(), for who reads no more of the file than a symbol table: is_own is not looked for.
+  [[nodiscard]] static ModuleFile open_for_symbols(const CapturedModule& module);
 
  private:
   // What this process runs itself: what these files say is as good as what they do.

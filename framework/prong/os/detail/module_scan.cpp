@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 
 namespace prong::os::detail {
@@ -203,23 +204,37 @@ BuildId find_build_id(std::span<const std::byte> notes) noexcept {
 }
 
 BuildId read_build_id(pid_t pid, const MappedModule& module) noexcept {
-  ElfW(Ehdr) header;
-  if (module.file_offset != 0 || !read_memory(pid, module.begin, std::as_writable_bytes(std::span{&header, 1})))
+  // The headers of the segments come right behind that of the file, in all files that a linker makes.
+  struct {
+    ElfW(Ehdr) file;
+    ElfW(Phdr) segments[16];
+  } headers;
+  static_assert(offsetof(decltype(headers), segments) == sizeof(ElfW(Ehdr)));
+  if (module.file_offset != 0 || !read_memory(pid, module.begin, std::as_writable_bytes(std::span{&headers, 1})))
     return {};
-  if (std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_phentsize != sizeof(ElfW(Phdr))) return {};
-  ElfW(Phdr) segments[24];
-  const std::size_t count = std::min<std::size_t>(header.e_phnum, std::size(segments));
-  if (!read_memory(pid, module.begin + header.e_phoff, std::as_writable_bytes(std::span{segments, count}))) return {};
+  if (std::memcmp(headers.file.e_ident, ELFMAG, SELFMAG) != 0 || headers.file.e_phoff != sizeof headers.file ||
+      headers.file.e_phentsize != sizeof headers.segments[0])
+    return {};
+  const std::span segments{headers.segments, std::min<std::size_t>(headers.file.e_phnum, std::size(headers.segments))};
   std::uint64_t first = ~std::uint64_t{0};
-  for (const auto& segment : std::span{segments, count})
+  for (const auto& segment : segments)
     if (segment.p_type == PT_LOAD) first = std::min<std::uint64_t>(first, segment.p_vaddr - segment.p_offset);
-  for (const auto& segment : std::span{segments, count}) {
-    if (segment.p_type != PT_NOTE) continue;
-    std::byte notes[most_notes];
-    const std::span<std::byte> wanted{notes, std::min<std::size_t>(segment.p_filesz, sizeof notes)};
-    if (!read_memory(pid, module.begin + segment.p_vaddr - first, wanted)) continue;
-    if (const BuildId id = find_build_id(wanted); id.size != 0) return id;
+  // All notes in one system call.
+  constexpr std::size_t most_segments = 4;
+  std::byte notes[most_segments][most_notes];
+  iovec local[most_segments];
+  iovec remote[most_segments];
+  std::size_t count = 0;
+  for (const auto& segment : segments) {
+    if (segment.p_type != PT_NOTE || count == most_segments) continue;
+    const std::size_t size = std::min<std::size_t>(segment.p_filesz, most_notes);
+    local[count] = {notes[count], size};
+    remote[count] = {reinterpret_cast<void*>(module.begin + segment.p_vaddr - first), size};
+    ++count;
   }
+  auto left = static_cast<std::size_t>(std::max<ssize_t>(::process_vm_readv(pid, local, count, remote, count, 0), 0));
+  for (std::size_t i = 0; i < count && local[i].iov_len <= left; left -= local[i].iov_len, ++i)
+    if (const BuildId id = find_build_id({notes[i], local[i].iov_len}); id.size != 0) return id;
   return {};
 }
 

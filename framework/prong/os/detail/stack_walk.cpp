@@ -2,11 +2,15 @@
 
 #include "prong/os/detail/module_scan.hpp"
 
+#include <dlfcn.h>
+#include <link.h>
 #include <unistd.h>
 #include <unwind.h>
 
 #include <algorithm>
 #include <cstring>
+#include <span>
+#include <string_view>
 
 // Of libgcc; returns null where no table tells how to leave the function that `pc` lies in.
 extern "C" const void* _Unwind_Find_FDE(void* pc, void* bases);
@@ -16,6 +20,8 @@ namespace {
 
 // A stack that overflowed has a hundred thousand frames and is walked to its end; one that leads nowhere is not.
 constexpr std::uint64_t most_frames = 1'000'000;
+constexpr std::size_t longest_path = 1024;
+constexpr std::size_t page_bytes = 4096;  // or a multiple of it
 
 #if defined(__x86_64__)
 auto& pc_of(ucontext_t& context) noexcept {
@@ -83,44 +89,96 @@ _Unwind_Reason_Code note_frame(_Unwind_Context* context, void* argument) {
 }
 
 // Fills the record's list of modules.
-struct ModuleWriter {
-  CrashRecord& record;
-  std::size_t count = 0;
-  std::size_t path_bytes = 0;
+class ModuleWriter {
+ public:
+  explicit ModuleWriter(CrashRecord& record) noexcept : record_{record} {}
 
-  [[nodiscard]] bool holds_a_frame(const MappedModule& module) const noexcept {
-    const std::uint64_t frames = record.frame_count.load(std::memory_order_relaxed);
-    const auto is_inside = [&](std::uint64_t frame) {
-      const std::uint64_t address = frame & ~exact_address;
-      return address >= module.begin && address <= module.end;
-    };
-    const auto any = [&](const std::uint64_t(&list)[record_end_frames], std::uint64_t filled) {
-      return std::any_of(list, list + std::min<std::uint64_t>(filled, record_end_frames), is_inside);
-    };
-    return any(record.first_frames, frames) ||
-           (frames > record_end_frames && any(record.last_frames, record_end_frames));
+  [[nodiscard]] bool has(std::uint64_t address) const noexcept {
+    return std::any_of(record_.modules, record_.modules + count_,
+                       [&](const RecordedModule& one) { return address >= one.begin && address < one.end; });
   }
-
-  bool add(const MappedModule& module) noexcept {
-    if (!holds_a_frame(module)) return true;
-    if (count == record_modules || path_bytes + module.path.size() > sizeof record.paths) return false;
-    RecordedModule& entry = record.modules[count];
+  // Returns false if there is no room for it.
+  bool add(const MappedModule& module, const BuildId& id) noexcept {
+    if (count_ == record_modules || path_bytes_ + module.path.size() > sizeof record_.paths) return false;
+    RecordedModule& entry = record_.modules[count_];
     entry.begin = module.begin;
     entry.end = module.end;
     entry.file_offset = module.file_offset;
     entry.device = module.device;
     entry.inode = module.inode;
-    entry.path_offset = static_cast<std::uint16_t>(path_bytes);
+    entry.path_offset = static_cast<std::uint16_t>(path_bytes_);
     entry.path_size = static_cast<std::uint16_t>(module.path.size());
-    std::memcpy(record.paths + path_bytes, module.path.data(), module.path.size());
-    path_bytes += module.path.size();
-    const BuildId id = read_build_id(::getpid(), module);
+    std::memcpy(record_.paths + path_bytes_, module.path.data(), module.path.size());
+    path_bytes_ += module.path.size();
     std::memcpy(entry.build_id, id.bytes, sizeof entry.build_id);
     entry.build_id_size = static_cast<std::uint32_t>(id.size);
-    record.module_count.store(static_cast<std::uint32_t>(++count), std::memory_order_release);
+    record_.module_count.store(static_cast<std::uint32_t>(++count_), std::memory_order_release);
     return true;
   }
+  // Calls `work` with the address that each frame is looked up by.
+  template <class Work>
+  void for_each_frame(Work work) const noexcept {
+    const std::uint64_t frames = record_.frame_count.load(std::memory_order_relaxed);
+    const auto each = [&](const std::uint64_t(&list)[record_end_frames], std::uint64_t filled) {
+      for (std::uint64_t i = 0; i < std::min<std::uint64_t>(filled, record_end_frames); ++i) {
+        const std::uint64_t address = list[i] & ~exact_address;
+        work((list[i] & exact_address) != 0 || address == 0 ? address : address - 1);
+      }
+    };
+    each(record_.first_frames, frames);
+    if (frames > record_end_frames) each(record_.last_frames, frames - record_end_frames);
+  }
+
+ private:
+  CrashRecord& record_;
+  std::size_t count_ = 0;
+  std::size_t path_bytes_ = 0;
 };
+
+// The path of a module as the dynamic linker knows it, or nothing where that is not the whole truth.
+std::string_view path_of(const link_map& map, char (&into)[longest_path]) noexcept {
+  link_map copy;
+  if (!read_memory(::getpid(), reinterpret_cast<std::uint64_t>(&map), std::as_writable_bytes(std::span{&copy, 1})))
+    return {};
+  std::size_t size = 0;
+  // A heap that was written over may hold anything here, so it is read piece by piece and not by strlen.
+  for (constexpr std::size_t piece = 64; size + piece <= longest_path; size += piece) {
+    const auto address = reinterpret_cast<std::uint64_t>(copy.l_name) + size;
+    const std::size_t here = std::min<std::size_t>(piece, page_bytes - address % page_bytes);
+    if (!read_memory(::getpid(), address, std::as_writable_bytes(std::span{into + size, here}))) return {};
+    if (const void* const end = std::memchr(into + size, 0, here))
+      return {into, static_cast<std::size_t>(static_cast<const char*>(end) - into)};
+    size -= piece - here;
+  }
+  return {};
+}
+
+// Asks the dynamic linker for the modules: it answers without a lock and in a tenth of the time that reading
+// /proc/self/maps takes. Returns false where somebody else has to say more.
+bool ask_linker(ModuleWriter& writer) noexcept {
+  bool whole = true;
+  writer.for_each_frame([&](std::uint64_t address) {
+    dl_find_object found;
+    if (writer.has(address)) return;
+    if (::_dl_find_object(reinterpret_cast<void*>(address), &found) != 0) {
+      whole = false;
+      return;
+    }
+    char path[longest_path];
+    MappedModule module;
+    module.begin = reinterpret_cast<std::uint64_t>(found.dlfo_map_start);
+    module.end = reinterpret_cast<std::uint64_t>(found.dlfo_map_end);
+    module.path = path_of(*found.dlfo_link_map, path);
+    if (module.path.empty()) {  // the program itself
+      const ssize_t size = ::readlink("/proc/self/exe", path, sizeof path);
+      if (size > 0) module.path = {path, static_cast<std::size_t>(size)};
+    }
+    // Without a build ID the inode is what a file is known by.
+    const BuildId id = read_build_id(::getpid(), module);
+    if (id.size == 0 || module.path.empty() || module.path.front() != '/' || !writer.add(module, id)) whole = false;
+  });
+  return whole;
+}
 
 }  // namespace
 
@@ -140,10 +198,16 @@ void walk_interrupted(CrashRecord& record, ucontext_t& context) noexcept {
 
 void write_modules(CrashRecord& record) noexcept {
   ModuleWriter writer{record};
-  visit_modules(
-      ::getpid(),
-      [](void* argument, const MappedModule& module) { return static_cast<ModuleWriter*>(argument)->add(module); },
-      &writer);
+  if (ask_linker(writer)) return;
+  const auto add_missing = [](void* argument, const MappedModule& module) {
+    auto& into = *static_cast<ModuleWriter*>(argument);
+    bool is_missing = false;
+    into.for_each_frame([&](std::uint64_t address) {
+      is_missing = is_missing || (address >= module.begin && address < module.end && !into.has(address));
+    });
+    return !is_missing || into.add(module, read_build_id(::getpid(), module));
+  };
+  visit_modules(::getpid(), add_missing, &writer);
 }
 
 void prepare_walks() noexcept {
