@@ -26,11 +26,13 @@ using Kind = SupervisionEvent::Kind;
 /// Counts, and does all that a supervisor is for.
 class Worker : public MessageProcess {
  public:
-  explicit Worker(std::string name = "worker", ProcessOptions options = {}) : MessageProcess{std::move(name), options} {
+  explicit Worker(std::string name = "worker", ProcessOptions options = {.default_deadline = 20s})
+      : MessageProcess{std::move(name), options} {
     command<&Worker::c__count>("count");
     command<&Worker::c__pid>("pid");
     command<&Worker::c__raise>("raise", "number"_a);
     command<&Worker::c__spin>("spin");
+    command<&Worker::c__hang>("hang");
     command<&Worker::c__leak>("leak", "bytes"_a);
     command<&Worker::c__leave>("leave");
     command<&Worker::c__ignore_terminate>("ignore_terminate");
@@ -39,6 +41,7 @@ class Worker : public MessageProcess {
   Future<int> backend_pid() { return call<&Worker::c__pid>(); }
   Future<void> raise(int number) { return call<&Worker::c__raise>(number); }
   Future<void> spin() { return call<&Worker::c__spin>(Deadline::never()); }
+  Future<void> hang() { return call<&Worker::c__hang>(Deadline::never()); }
   Future<void> leak(std::uint64_t bytes) { return call<&Worker::c__leak>(bytes); }
   Future<void> leave() { return call<&Worker::c__leave>(); }
   Future<void> ignore_terminate() { return call<&Worker::c__ignore_terminate>(); }
@@ -58,6 +61,9 @@ class Worker : public MessageProcess {
   void c__spin() {
     for (volatile bool go = true; go;) {
     }
+  }
+  void c__hang() {
+    for (;;) ::pause();
   }
   void c__leak(std::uint64_t bytes) { leaked_.emplace_back(bytes, 'x'); }
   void c__leave() { stop_backend(); }
@@ -237,7 +243,7 @@ TEST_F(SupervisedProcess_, that_hangs_is_killed_and_replaced_and_its_caller_told
 }
 
 TEST_F(SupervisedProcess_, that_only_has_much_to_do_is_not_taken_for_hung) {
-  Worker worker{"worker", {.queue_bytes = 4096, .when_full = QueuePolicy::block}};
+  Worker worker{"worker", {.queue_bytes = 4096, .when_full = QueuePolicy::block, .default_deadline = 20s}};
   Supervisor supervisor{patient(), *loop};
   supervisor.add(worker, {.liveness = Liveness{.interval = 1ms, .deadline = 10s}});
   listen(supervisor);
@@ -284,13 +290,13 @@ TEST_F(SupervisedProcess_, is_recycled_after_its_tasks_and_every_call_has_its_ou
 TEST_F(SupervisedProcess_, is_recycled_when_its_memory_has_grown) {
   Worker worker;
   Supervisor supervisor{{.intensity = 0}, *loop};
-  supervisor.add(worker, {.recycle = {.memory_growth_bytes = 20 << 20, .check_interval = 2ms}});
+  supervisor.add(worker, {.recycle = {.memory_growth_bytes = 8 << 20, .check_interval = 2ms}});
   listen(supervisor);
   ASSERT_TRUE(supervisor.start());
   ASSERT_TRUE(supervisor.wait_ready(soon()));
   worker.leak(1 << 20).get();
 
-  worker.leak(40 << 20).get();
+  worker.leak(16 << 20).get();
   run_until_ready(supervisor, "worker", 2);
 
   EXPECT_EQ(count(Kind::recycled), 1U);
@@ -303,12 +309,12 @@ TEST_F(SupervisedProcess_, is_recycled_when_it_uses_too_much_and_when_it_is_old)
   Worker large{"large"};
   Worker old{"old"};
   Supervisor supervisor{{.intensity = 0}, *loop};
-  supervisor.add(large, {.recycle = {.memory_bytes = 60 << 20, .check_interval = 2ms}});
+  supervisor.add(large, {.recycle = {.memory_bytes = 40 << 20, .check_interval = 2ms}});
   supervisor.add(old, {.recycle = {.age = 20ms}});
   ASSERT_TRUE(supervisor.start());
   ASSERT_TRUE(supervisor.wait_ready(soon()));
 
-  large.leak(80 << 20).get();
+  large.leak(48 << 20).get();
   run_until_ready(supervisor, "large", 2);
   run_until_ready(supervisor, "old", 3);
 
@@ -345,7 +351,7 @@ TEST_F(SupervisedProcess_, that_ignores_everything_is_killed_at_its_deadline_and
   ASSERT_TRUE(supervisor.start());
   ASSERT_TRUE(supervisor.wait_ready(soon()));
   stubborn.ignore_terminate().get();
-  auto spinning = stubborn.spin();
+  auto hanging = stubborn.hang();
 
   EXPECT_TRUE(supervisor.stop(soon()));
 
@@ -370,7 +376,7 @@ TEST_F(SupervisedProcess_, twenty_that_ignore_everything_stop_in_the_time_of_one
   ASSERT_TRUE(supervisor.wait_ready(soon()));
   for (const auto& worker : workers) {
     worker->ignore_terminate().get();
-    static_cast<void>(worker->spin());
+    static_cast<void>(worker->hang());
   }
   int asked = 0;
   listen(supervisor);
@@ -414,7 +420,7 @@ TEST_F(SupervisedProcess_, gives_its_state_to_its_successor_however_it_dies) {
   std::mt19937_64 random{seed};
   int total = 0;
 
-  for (std::uint64_t life = 1; life <= 30; ++life) {
+  for (std::uint64_t life = 1; life <= 20; ++life) {
     for (auto calls = random() % 20; calls > 0; --calls) ASSERT_EQ(worker.count().get(), ++total);
     // The last call may or may not have been counted when it died.
     auto last = worker.count();
