@@ -1,12 +1,9 @@
 #include "prong/actor/command_table.hpp"
 
 #include "prong/base/contract.hpp"
-#include "prong/base/type_name.hpp"
-
-#include <cxxabi.h>
+#include "prong/base/exception_types.hpp"
 
 #include <algorithm>
-#include <exception>
 
 namespace prong::actor {
 void CommandTable::add(Command command) {
@@ -63,18 +60,9 @@ Error ill_typed_argument(const Command& command, std::size_t index, const Error&
 }
 
 Error current_exception_error(std::string_view process, std::string_view command) noexcept {
-  RemoteFailure failure;
-  try {
-    failure.process = process;
-    failure.command = command;
-    const std::type_info* const type = abi::__cxa_current_exception_type();
-    failure.type = type != nullptr ? type_name(*type) : "an unknown type";
-    throw;
-  } catch (const std::exception& exception) {
-    failure.what = exception.what();
-  } catch (...) {
-    failure.what = "(no description)";
-  }
+  RemoteFailure failure = prong::detail::describe_current_exception();
+  failure.process = process;
+  failure.command = command;
   return Error::from_remote(std::move(failure));
 }
 

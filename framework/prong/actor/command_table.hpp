@@ -6,6 +6,7 @@
 
 #include "prong/base/bytes.hpp"
 #include "prong/base/result.hpp"
+#include "prong/base/throw_probe.hpp"
 #include "prong/message/message_object.hpp"
 
 #include <cstdint>
@@ -102,6 +103,8 @@ template <class Call>
 auto guarded(std::string_view process, std::string_view command, Call&& call) noexcept -> decltype(call()) {
   try {
     return call();
+  } catch (const prong::detail::ThrowProbe&) {
+    __builtin_unreachable();  // it only looks where the exception was thrown
   } catch (...) {
     return current_exception_error(process, command);
   }

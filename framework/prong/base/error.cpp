@@ -105,8 +105,10 @@ Error Error::from_death(ProcessDeath death) {
 }
 
 Error Error::from_remote(RemoteFailure failure) {
-  Error error{Errc::handler_failed,
-              "'" + failure.command + "' in '" + failure.process + "' threw " + failure.type + ": " + failure.what};
+  std::string text =
+      "'" + failure.command + "' in '" + failure.process + "' threw " + failure.type + ": " + failure.what;
+  for (const ThrownException& cause : failure.causes) text += "; because of " + cause.type + ": " + cause.what;
+  Error error{Errc::handler_failed, std::move(text)};
   error.remote_ = std::make_shared<const RemoteFailure>(std::move(failure));
   return error;
 }

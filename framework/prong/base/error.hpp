@@ -6,12 +6,14 @@
 
 #include "prong/base/outcome.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <vector>
 
 namespace prong {
 
@@ -90,12 +92,25 @@ struct ProcessDeath {
   std::shared_ptr<const CrashEvidence> evidence = nullptr;
 };
 
+/// An exception on its way to another process.
+struct ThrownException {
+  std::string type;  ///< The demangled name of its type.
+  std::string what;
+  std::string registered;          ///< The name its type was registered under; empty if it cannot be made again.
+  std::vector<std::byte> content;  ///< What it is made again from, besides `what`.
+};
+
 /// The exception that a handler threw in another process.
 struct RemoteFailure {
-  std::string type;  ///< The demangled name of the exception's type.
+  std::string type;  ///< As in ThrownException.
   std::string what;
   std::string command;  ///< The command whose handler threw.
   std::string process;  ///< The process it ran in.
+  std::int32_t pid = 0;
+  std::string registered{};  ///< As in ThrownException.
+  std::vector<std::byte> content{};
+  std::vector<ThrownException> causes{};  ///< The exceptions that it was nested upon, nearest first.
+  std::vector<std::uint64_t> stack{};     ///< Return addresses where it was thrown, innermost first.
 };
 
 struct ErrorParts;

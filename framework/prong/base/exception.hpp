@@ -50,7 +50,7 @@ class Cancelled : public Exception {
   using Exception::Exception;
 };
 
-/// A handler threw in the backend. The backend lives.
+/// A handler threw in the backend an exception whose type is not registered. The backend lives.
 class RemoteException : public Exception {
  public:
   /// Requires: `error.remote()` is not null.
@@ -59,7 +59,24 @@ class RemoteException : public Exception {
   [[nodiscard]] const RemoteFailure& remote() const noexcept { return *error().remote(); }
 };
 
-/// Throws the exception type that belongs to `error`'s code.
+/// Where an exception of another process was thrown. It is the innermost of those that get() throws nested.
+class RemoteTrace : public std::runtime_error {
+ public:
+  /// Requires: `error.remote()` is not null.
+  explicit RemoteTrace(Error error);
+
+  [[nodiscard]] const RemoteFailure& remote() const noexcept { return *error_.remote(); }
+
+ private:
+  Error error_;
+};
+
+/// Returns what is known of an exception that get() threw because a handler had: process, command, stack. Nothing for
+/// one that was thrown by this process itself.
+[[nodiscard]] std::optional<RemoteFailure> origin_of(const std::exception& exception);
+
+/// Throws the exception type that belongs to `error`'s code. What a handler threw is thrown again as its own type if
+/// that is registered, nested upon what it was nested upon, and in the end upon a RemoteTrace.
 [[noreturn]] void throw_error(Error error);
 
 }  // namespace prong

@@ -7,11 +7,14 @@
 
 namespace prong {
 
-std::string type_name(const std::type_info& type) {
+std::string demangled(const char* symbol) {
   int status = 0;
-  const std::unique_ptr<char, void (*)(void*)> name{abi::__cxa_demangle(type.name(), nullptr, nullptr, &status),
-                                                    std::free};
-  return status == 0 ? name.get() : type.name();
+  const std::unique_ptr<char, void (*)(void*)> name{abi::__cxa_demangle(symbol, nullptr, nullptr, &status), std::free};
+  return status == 0 ? name.get() : symbol;
+}
+
+std::string type_name(const std::type_info& type) {
+  return demangled(type.name());
 }
 
 std::string short_type_name(const std::type_info& type) {

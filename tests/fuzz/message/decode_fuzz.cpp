@@ -2,9 +2,11 @@
 // round trip.
 #include "allocation_count.hpp"
 #include "fuzz/message/decode_inputs.hpp"
+#include "prong/base/exception.hpp"
 #include "prong/message/error_codec.hpp"
 #include "prong/message/message_header.hpp"
 #include "prong/message/message_object.hpp"
+#include "prong/message/register_exception.hpp"
 
 #include <algorithm>
 #include <array>
@@ -71,6 +73,14 @@ void try_error(Bytes bytes) {
   std::vector<std::byte> twice;
   encode_error(again, twice);
   demand(once == twice, "a second round trip of an error changes nothing");
+  try {
+    throw_error(again);
+  } catch (const std::exception& exception) {
+    demand(exception.what() != nullptr, "an exception of another process has a text");
+    if (const auto origin = origin_of(exception))
+      demand(origin->causes.size() <= prong::detail::most_causes, "a chain of exceptions has an end");
+  } catch (const ShapeError&) {
+  }
 }
 
 }  // namespace
@@ -80,6 +90,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using namespace prong;
   using namespace prong::fuzz;
   if (size == 0) return 0;
+  static const bool registered = [] {
+    register_exception<ShapeError>("fuzz.ShapeError");
+    return true;
+  }();
+  demand(registered, "a user's exception is known");
   const Bytes bytes = std::as_bytes(std::span{data, size}).subspan(1);
   switch (static_cast<Decoder>(data[0] % decoders)) {
     case Decoder::value: try_decode<Value>(bytes); break;

@@ -30,6 +30,16 @@ struct Shape {
   }
 };
 
+/// An exception as users write it; it need not derive from the standard's.
+struct ShapeError {
+  Shape shape;
+
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(shape);
+  }
+};
+
 using StandardTypes =
     std::tuple<std::vector<std::string>, std::deque<std::uint16_t>, std::map<std::uint8_t, std::string>,
                std::set<std::string>, std::vector<bool>, std::variant<bool, std::u16string, std::pair<float, char>>>;

@@ -45,6 +45,24 @@ Input header() {
   return input;
 }
 
+RemoteFailure nested_exceptions() {
+  Input shape;
+  encode(ShapeError{{"s", {1}, {}, {}}}, shape);
+  const auto content = [](std::string_view text) {
+    const Bytes bytes = as_bytes(text);
+    return Input{bytes.begin(), bytes.end()};
+  };
+  using namespace std::string_view_literals;
+  RemoteFailure failure{.type = "std::system_error", .what = "w", .command = "c", .process = "p", .pid = 5};
+  failure.registered = "std::system_error";
+  failure.content = content("\x02\0\0\0generic\0"sv);
+  failure.causes = {{"f", "w", "std::filesystem::filesystem_error", content("\x02\0\0\0system\0/a\0/b\0copy\0"sv)},
+                    {"prong::fuzz::ShapeError", "w", "fuzz.ShapeError", shape},
+                    {"int", "42", "", {}}};
+  failure.stack = {0x1234, UINT64_MAX};
+  return failure;
+}
+
 std::map<std::string, Input> corpus() {
   const Value::List kinds{{},
                           true,
@@ -70,6 +88,7 @@ std::map<std::string, Input> corpus() {
        encoded_error(Error::from_death({.process = "p", .pid = 7, .exit_code = 0, .signal = 9, .command = "c"}))},
       {"error_of_an_exception",
        encoded_error(Error::from_remote({.type = "std::logic_error", .what = "w", .command = "c", .process = "p"}))},
+      {"error_of_nested_exceptions", encoded_error(Error::from_remote(nested_exceptions()))},
       {"user_type", encoded(Decoder::user_type, Shape{"s", {1, 2}, true, {{"t", {}, {}, {}}, {"u", {3}, false, {}}}})},
       {"hashed", encoded(Decoder::hashed, Hashed{{5, {"a", {}}}})},
       {"standard_types",

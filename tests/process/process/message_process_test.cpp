@@ -74,12 +74,17 @@ TEST_F(MessageProcess_, exception_of_a_handler_is_the_callers_and_the_backend_li
   try {
     process.fail("not like this").get();
     FAIL() << "nothing was thrown";
-  } catch (const RemoteException& exception) {
-    EXPECT_EQ(exception.remote().type, "std::invalid_argument");
-    EXPECT_EQ(exception.remote().what, "not like this");
-    EXPECT_EQ(exception.remote().command, "fail");
-    EXPECT_EQ(exception.remote().process, "test");
+  } catch (const std::invalid_argument& exception) {
+    EXPECT_STREQ(exception.what(), "not like this");
+    const auto origin = origin_of(exception);
+    ASSERT_TRUE(origin);
+    EXPECT_EQ(origin->type, "std::invalid_argument");
+    EXPECT_EQ(origin->command, "fail");
+    EXPECT_EQ(origin->process, "test");
+    EXPECT_EQ(origin->pid, process.pid());
+    EXPECT_FALSE(origin->stack.empty());
   }
+  EXPECT_THROW(process.throw_number().get(), RemoteException);
   EXPECT_EQ(process.throw_number().result().error().remote()->type, "int");
   EXPECT_EQ(process.add(1, 1).get(), 2);
 }
