@@ -540,13 +540,14 @@ Result<Segment> FrontendLink::make_segment() const {
 }
 
 Result<void> FrontendLink::reopen(Segment segment, int death_descriptor, Deadline deadline) {
-  if (!is_closed_.load(std::memory_order_acquire))
-    return fail(Errc::invalid_state, "process '" + name_ + "' still runs");
   loop::EventLoop* const loop = loop_.load(std::memory_order_acquire);
   const auto is_reader = [this] {
     const std::lock_guard lock{role_mutex_};
     return role_taken_ && reader_ == std::this_thread::get_id();
   };
+  // The owner knows of the end a moment before the link is closed: another thread is at it.
+  if (!is_closed_.load(std::memory_order_acquire) && (is_reader() || !wait_closed(deadline)))
+    return fail(Errc::invalid_state, "process '" + name_ + "' still runs");
   if (loop != nullptr && !is_reader()) return reopen_in_loop(*loop, std::move(segment), death_descriptor, deadline);
   if (loop != nullptr) return reopen_as_reader(std::move(segment), death_descriptor, deadline);
   if (is_reader())
