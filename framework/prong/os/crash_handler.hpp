@@ -46,8 +46,8 @@ struct RunningWords {
   std::uint64_t command = 0;  ///< Its number plus one, or 0.
   std::uint64_t number = 0;   ///< Of the request.
 
-  // The pair is readable at any moment: a reader that finds `running` unchanged, and with a command, has read the request
-  // that belongs to it. SYNC POINT with running and request load in CrashPage::running.
+  // The pair is readable at any moment: a reader that finds `running` unchanged, and with a command, has read the
+  // request that belongs to it. SYNC POINT with running and request load in CrashPage::running.
   void note(std::uint64_t new_command, std::uint64_t new_request) noexcept {
     if (command != 0) running->store(++changes << 16, std::memory_order_release);
     command = new_command;
