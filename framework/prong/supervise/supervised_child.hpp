@@ -1,6 +1,7 @@
 // What a supervisor needs of that which it looks after.
 #pragma once
 
+#include "prong/base/deadline.hpp"
 #include "prong/base/result.hpp"
 #include "prong/supervise/child_state.hpp"
 #include "prong/supervise/child_usage.hpp"
