@@ -58,7 +58,7 @@ class BackendLink final : private loop::Source {
   [[nodiscard]] const std::optional<Error>& broken() const noexcept { return broken_; }
   /// Tells whether a stop was asked for, reached or not, received or not.
   [[nodiscard]] bool stop_requested() const noexcept {
-    return stop_asked_ || stop_reached_ || connection_.port().has_records(transport::Lane::control);
+    return stop_reached_ || connection_.port().peer_progress(stop_word) != 0;
   }
   /// Stops as if asked to.
   void stop() noexcept { stop_reached_ = true; }

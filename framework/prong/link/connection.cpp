@@ -72,6 +72,7 @@ Result<void> Connection::send_locked(Lane lane, MessageHeader header, Bytes payl
   if (payload.size() <= room) {
     header.length = static_cast<std::uint32_t>(payload.size());
     PRONG_TRY(push(lane, header, payload, when_full, deadline, wait));
+    if (header.kind == MessageKind::stop) port_.publish_progress(stop_word, 1);
     port_.flush(lane);
     return {};
   }

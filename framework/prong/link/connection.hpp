@@ -21,6 +21,9 @@ enum class Trust : std::uint8_t {
   untrusted,  ///< A frontend does not believe its backend: payloads are copied before they are looked at.
 };
 
+/// The frontend's progress word that is 1 once it has sent `stop`: a handler that receives nothing can look there.
+inline constexpr std::size_t stop_word = 2;
+
 /// What to do when a bounded queue is full.
 enum class WhenFull : std::uint8_t {
   reject,  ///< Fail at once with `overloaded`.

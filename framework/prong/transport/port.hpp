@@ -48,7 +48,7 @@ class Port {
   void publish_progress(std::size_t number, std::uint64_t value) noexcept;
   /// Returns what the peer published last. It may be hostile: check it against what is known privately.
   [[nodiscard]] std::uint64_t peer_progress(std::size_t number) const noexcept;
-  static constexpr std::size_t progress_words = 2;
+  static constexpr std::size_t progress_words = 3;
 
   /// Returns which calls were begun and which given up.
   [[nodiscard]] CallBoard& calls() noexcept { return calls_; }

@@ -49,6 +49,7 @@ class Worker : public MessageProcess {
     command<&Worker::c__hold>("hold");
     command<&Worker::c__heed>("heed");
     command<&Worker::c__ask>("ask");
+    command<&Worker::c__stop_seen>("stop_seen");
     command<&Worker::c__count>("count", "by"_a = 1);
     command<&Worker::c__give>("give", "size"_a);
     command<&Worker::c__give_deep>("give_deep");
@@ -59,6 +60,7 @@ class Worker : public MessageProcess {
   Future<int> hold(Deadline deadline) { return call<&Worker::c__hold>(deadline); }
   Future<int> heed(Deadline deadline) { return call<&Worker::c__heed>(deadline); }
   Future<bool> ask(Deadline deadline) { return call<&Worker::c__ask>(deadline); }
+  Future<bool> stop_seen() { return call<&Worker::c__stop_seen>(Deadline::never()); }
   Future<int> count(Deadline deadline) { return call<&Worker::c__count>(1, deadline); }
   Future<int> count() { return count(soon()); }
   Future<std::string> give(std::size_t size, Deadline deadline) { return call<&Worker::c__give>(size, deadline); }
@@ -96,6 +98,12 @@ class Worker : public MessageProcess {
     helper.join();
     ++ledger->ended;
     return seen && cancelled_or_stopping();
+  }
+  // Runs until it is released; tells whether a stop was asked for by then.
+  bool c__stop_seen() {
+    send_out({"begun"});
+    while (ledger->released == 0) ::sched_yield();
+    return stop_requested();
   }
   int c__count(int by) { return ledger->ran += by; }
   std::string c__give(std::size_t size) {
@@ -408,6 +416,23 @@ TEST_F(Outcome_, cancel_from_another_thread_wakes_whoever_waits_as_reader_or_bes
   EXPECT_EQ(worker.ledger->ran, 0);
   worker.ledger->released = 1;
   EXPECT_EQ(running.get(), 1);
+}
+
+TEST_F(Outcome_, handler_sees_a_stop_that_was_asked_for_but_takes_no_ping_for_one) {
+  Worker worker;
+  worker.start();
+  auto pinged = worker.stop_seen();
+  worker.wait_begun();
+  ASSERT_TRUE(worker.ask_alive());
+  worker.ledger->released = 1;
+  EXPECT_FALSE(pinged.get());
+
+  worker.ledger->released = 0;
+  auto stopped = worker.stop_seen();
+  worker.wait_begun();
+  worker.request_stop();
+  worker.ledger->released = 1;
+  EXPECT_TRUE(stopped.get());
 }
 
 TEST_F(Outcome_, call_on_a_full_queue_is_overloaded_and_never_runs) {
