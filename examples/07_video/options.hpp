@@ -24,7 +24,7 @@ struct Options {
   bool persons = false;
   bool headless = false;
   bool json = false;
-  int restarts = 5;  // of each stage
+  unsigned restarts = 5;  // of each stage
   std::vector<KillOrder> kills;
   std::uint64_t poison = 0;            // a frame that ends every detector that looks at it
   std::optional<std::uint64_t> chaos;  // the seed of random kills

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <limits>
 
 namespace example {
 namespace {
@@ -37,7 +38,9 @@ std::string sentence(const prong::Error& error) {
 
 }  // namespace
 
-Pipeline::Pipeline(Options options) : options_{std::move(options)} {}
+Pipeline::Pipeline(Options options) : options_{std::move(options)} {
+  prong::Logger::format_logger(prong::LogLevel::warning);  // what goes well is shown by the progress
+}
 
 void Pipeline::start_processes() {
   stream_.frame_bytes = unknown_frame_bytes;
@@ -96,10 +99,14 @@ prong::video::DetectorOptions Pipeline::detector_options() const {
           .poison = options_.poison};
 }
 
+std::chrono::nanoseconds Pipeline::stall_limit() const {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>{options_.stall_seconds});
+}
+
 prong::video::SourceOptions Pipeline::source_options() const {
   return {.url = options_.input,
           .frames_per_second = options_.frames_per_second,
-          .stall_limit = static_cast<std::int64_t>(options_.stall_seconds * 1e9),
+          .stall_limit = stall_limit().count(),
           .listen = options_.listen,
           .resume = false,
           .checksums = options_.chaos || options_.poison > 0 || !options_.kills.empty()};
@@ -134,10 +141,28 @@ void Pipeline::manage_stage(Stage& stage, prong::MessageProcess& process, Report
   stage.ask = [&reporting] { return reporting.report(); };
   stage.ended = events_.reserve().value();
   manage(process);
-  on_end(process, [this, &stage](const prong::Result<void>& end) {
-    if (!end) stage_ended(stage, end.error());
-  });
   process.start();
+}
+
+// A supervisor for each stage, so that each has its own restarts, and one that gives up leaves the others at work.
+void Pipeline::supervise(Stage& stage) {
+  stage.incarnation = stage.process->incarnation();
+  stage.supervisor = std::make_unique<prong::Supervisor>(
+      prong::SupervisorSpec{.name = stage.name,
+                            .intensity = options_.chaos ? std::numeric_limits<unsigned>::max() : options_.restarts,
+                            .period = 24h,
+                            .backoff = {.initial = 1ms, .factor = 1}},
+      loop());
+  // A source that waits for its camera answers when it has given that up.
+  stage.supervisor->add(*stage.process,
+                        {.restart = restart_type(stage), .liveness = prong::Liveness{.deadline = stall_limit() + 10s}});
+  stage.supervisor->on_event([this, &stage](const prong::SupervisionEvent& event) { note(stage, event); });
+  supervisor_.add({.name = stage.name, .restart = prong::RestartType::temporary}, *stage.supervisor);
+}
+
+prong::RestartType Pipeline::restart_type(const Stage& stage) const {
+  const bool may = stage.resume && (options_.chaos || options_.restarts > 0);
+  return may ? prong::RestartType::transient : prong::RestartType::temporary;
 }
 
 int Pipeline::main_loop() {
@@ -193,6 +218,9 @@ bool Pipeline::begin() {
   if (persons_) must(answer(persons_->watch_frames(persons_stage_.ended->index)));
   must(answer(detector_->watch_frames(detector_options(), detector_stage_.ended->index)));
   for (Stage* const stage : stages_) wait_for_end(*stage);
+  for (Stage* const stage : stages_) supervise(*stage);
+  must(supervisor_.start());
+  manage(supervisor_);
   must(answer(source_->play(source_stage_.ended->index)));
   every(50ms, [this] { tick(); });
   if (options_.chaos) {
@@ -216,7 +244,7 @@ void Pipeline::wait_for_end(Stage& stage) {
 void Pipeline::ask(Stage& stage) {
   const auto before = std::chrono::steady_clock::now();
   stage.ask().then([this, &stage, before](prong::Result<StageReport> report) {
-    if (!report) return;  // its death is told by on_end()
+    if (!report) return;  // its death is told by its supervisor
     stage.answered = std::chrono::steady_clock::now();
     stage.round_trips.push_back(stage.answered - before);
     stage.report = std::move(*report);
@@ -232,33 +260,39 @@ void Pipeline::tick() {
   if (!options_.headless && !options_.json && ::isatty(STDERR_FILENO) != 0) show_progress();
 }
 
-void Pipeline::stage_ended(Stage& stage, const prong::Error& error) {
-  ++stage.deaths;
-  if (stage.has_ended) return;  // its work was done
-  if (!start_again(stage, error)) give_up(stage, error);
+void Pipeline::note(Stage& stage, const prong::SupervisionEvent& event) {
+  using Kind = prong::SupervisionEvent::Kind;
+  switch (event.kind) {
+    case Kind::down:
+      if (!event.cause) break;
+      ++stage.deaths;
+      if (restart_type(stage) == prong::RestartType::temporary) give_up(stage, *event.cause);
+      break;
+    case Kind::restarting: ++stage.restarts; break;
+    case Kind::ready: go_on(stage); break;
+    case Kind::gave_up: give_up(stage, *event.cause); break;
+    default: break;
+  }
 }
 
 // The rings keep what is on its way, and the new backend goes on where the dead one was.
-bool Pipeline::start_again(Stage& stage, const prong::Error& error) {
-  const bool may = stage.resume && (options_.chaos || stage.restarts < options_.restarts);
-  if (!may || !stage.process->restart(Deadline::after(5s))) return false;
-  ++stage.restarts;
-  say(sentence(error) + "; pid " + std::to_string(stage.process->pid()) + " goes on behind frame " +
+void Pipeline::go_on(Stage& stage) {
+  const std::uint64_t incarnation = stage.process->incarnation();
+  if (std::exchange(stage.incarnation, incarnation) == incarnation || stage.has_ended) return;
+  say(stage.name + ": pid " + std::to_string(stage.process->pid()) + " goes on behind frame " +
       std::to_string(stage.report.frames_out));
   wait_for_end(stage);
   stage.resume();
-  return true;
 }
 
 template <class T>
 void Pipeline::expect_resumed(Stage& stage, prong::Future<T> future, std::function<void()> next) {
   std::move(future).then([this, &stage, next = std::move(next)](const prong::Result<T>& resumed) {
     if (resumed) return next();
-    // A death on the way is told by on_end().
-    if (resumed.error().remote() != nullptr || resumed.error().death() == nullptr) {
-      give_up(stage, resumed.error());
-      stage.process->kill();
-    }
+    // A death on the way is told by its supervisor.
+    if (resumed.error().remote() == nullptr && resumed.error().death() != nullptr) return;
+    give_up(stage, resumed.error());
+    stage.supervisor->kill();
   });
 }
 
@@ -293,7 +327,7 @@ void Pipeline::say(const std::string& line) {
 // The stages around a dead one wait for it. Whoever made a ring may take any end of it: this process ends the stream
 // that the dead one fed, and takes its place as a reader away, so that nobody waits and what is on its way is kept.
 void Pipeline::give_up(Stage& stage, const prong::Error& error) {
-  stage.has_ended = true;
+  if (std::exchange(stage.has_ended, true)) return;  // its work was done
   if (problem_.empty()) problem_ = sentence(error);
   const auto end_stream = [](prong::FrameRing& ring) -> std::uint64_t {
     auto producer = ring.producer();

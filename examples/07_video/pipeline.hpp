@@ -33,6 +33,8 @@ class Pipeline : public prong::MainContext {
     std::function<prong::Future<prong::video::StageReport>()> ask;
     std::optional<prong::ReservedEvent> ended;
     std::function<void()> resume;  // has a backend that took the place of a dead one go on
+    std::unique_ptr<prong::Supervisor> supervisor;
+    std::uint64_t incarnation = 0;  // of the backend that was told what to do
     bool has_ended = false;
     std::chrono::steady_clock::time_point answered;
     int deaths = 0;
@@ -45,6 +47,7 @@ class Pipeline : public prong::MainContext {
   int main_loop() override;
   void close() override;
 
+  [[nodiscard]] std::chrono::nanoseconds stall_limit() const;
   [[nodiscard]] prong::video::SourceOptions source_options() const;
   void make_rings(const prong::video::StreamSummary& stream);
   template <class Reporting>
@@ -55,8 +58,10 @@ class Pipeline : public prong::MainContext {
   void wait_for_end(Stage& stage);
   void ask(Stage& stage);
   void tick();
-  void stage_ended(Stage& stage, const prong::Error& error);
-  bool start_again(Stage& stage, const prong::Error& error);
+  void supervise(Stage& stage);
+  [[nodiscard]] prong::RestartType restart_type(const Stage& stage) const;
+  void note(Stage& stage, const prong::SupervisionEvent& event);
+  void go_on(Stage& stage);
   void give_up(Stage& stage, const prong::Error& error);
   template <class T>
   void expect_resumed(Stage& stage, prong::Future<T> future, std::function<void()> next);
@@ -89,6 +94,7 @@ class Pipeline : public prong::MainContext {
   Stage persons_stage_;
   Stage sink_stage_;
   std::vector<Stage*> stages_;
+  prong::Supervisor supervisor_{{.name = "pipeline", .order = prong::Order::together}, loop()};
   std::string problem_;
   bool interrupted_ = false;
   std::mt19937_64 random_;
