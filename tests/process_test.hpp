@@ -6,17 +6,27 @@
 
 #include <gtest/gtest.h>
 
+#include <optional>
+
 namespace prong::tests {
 
 class ProcessTest : public ::testing::Test {
  protected:
+  /// Gives a test of many parts the whole time for the next one.
+  void restart_watchdog() {
+    watchdog_.reset();
+    watchdog_.emplace(name());
+  }
+
   void SetUp() override { before_ = testing::Census::take(); }
   void TearDown() override {
     for (const std::string& sentence : before_.differences(testing::Census::take())) ADD_FAILURE() << sentence;
   }
 
  private:
-  testing::Watchdog watchdog_{::testing::UnitTest::GetInstance()->current_test_info()->name()};
+  static const char* name() { return ::testing::UnitTest::GetInstance()->current_test_info()->name(); }
+
+  std::optional<testing::Watchdog> watchdog_{name()};
   testing::Census before_;
 };
 
