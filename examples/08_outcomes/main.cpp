@@ -49,10 +49,10 @@ class Surveyor : public prong::MessageProcess {
     }
   }
   // [/handler]
-  void visit(int place) { sum_ += place; }
+  void visit(int place) { last_place_ = place; }
   void c__crash() { std::_Exit(1); }
 
-  int sum_ = 0;
+  int last_place_ = 0;
 };
 
 void tell(const char* call, const prong::Error& error) {
