@@ -51,7 +51,7 @@ class CrashPage {
   /// Has each thread of the backend walk its own stack, by SIGURG: for processes that may not be traced.
   ///
   /// Requires: `pid` runs with this page. Blocks: until the deadline at most. Fails with: deadline_exceeded if not one
-  /// thread answered, system. Source: docs/adr/0032-a-hung-backend-is-asked-by-sigurg.md.
+  /// thread answered, system. Source: docs/adr/0076-a-hung-backend-is-copied-by-ptrace.md.
   [[nodiscard]] Result<StackCapture> capture_by_signal(pid_t pid, Deadline deadline);
 
  private:

@@ -67,7 +67,7 @@ constexpr std::size_t most_captured_stack = std::size_t{256} * 1024;
 /// does it and has ended when the function returns.
 /// Requires: `pidfd` names the process `pid`. Thread safety: any thread. Blocks: until the deadline at most.
 /// Fails with: system (EPERM where tracing is forbidden), deadline_exceeded if not one thread stopped in time.
-/// Source: ptrace(2), PTRACE_SEIZE; docs/adr/0031-a-hung-backend-is-copied-by-ptrace.md.
+/// Source: ptrace(2), PTRACE_SEIZE; docs/adr/0076-a-hung-backend-is-copied-by-ptrace.md.
 [[nodiscard]] Result<StackCapture> capture_by_trace(pid_t pid, int pidfd, Deadline deadline);
 
 }  // namespace prong::os
