@@ -62,20 +62,15 @@ bool has_fault_address(const CrashReport& report) {
 
 std::string cause_of(const CrashReport& report) {
   switch (report.cause) {
-    case CrashCause::exception: {
+    case DeathCause::exception: {
       if (report.exception_type.empty()) return "called std::terminate";
       std::string text = "ended by an exception of type " + report.exception_type;
       if (!report.exception_what.empty()) text += ": " + report.exception_what;
       return text;
     }
-    case CrashCause::exit: return "left with exit code " + std::to_string(report.exit_code);
-    case CrashCause::hang: {
-      std::string text = "did not stop in time";
-      if (report.signal != 0) text += " and was ended by " + signal_name(report.signal);
-      return text;
-    }
-    case CrashCause::signal: break;
+    default: break;
   }
+  if (report.signal == 0) return "left with exit code " + std::to_string(report.exit_code);
   std::string text = "ended by " + signal_name(report.signal);
   if (has_fault_address(report)) text += " at address " + hexadecimal(report.fault_address);
   if (const char* const why = meaning(report.signal, report.signal_code)) text += std::string{": "} + why;
@@ -183,6 +178,7 @@ std::string to_string(const StackFrame& frame) {
 std::string to_string(const CrashReport& report) {
   Page page;
   page.add("backend '" + report.process + "' (pid " + std::to_string(report.pid) + ") " + cause_of(report));
+  if (!report.explanation.empty()) page.add(std::string{name_of(report.cause)} + ": " + report.explanation);
   if (!report.command.empty()) {
     std::string text = "while it ran the command '" + report.command + "'";
     if (report.request != 0) text += ", request " + std::to_string(report.request);

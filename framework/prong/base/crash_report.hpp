@@ -1,6 +1,8 @@
 // What is known of a backend that crashed or hung: where its threads were, as people read it.
 #pragma once
 
+#include "prong/base/death_cause.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -29,23 +31,17 @@ struct ThreadStack {
   std::string remark;                 ///< Why the stack is missing or not whole; empty if it is.
 };
 
-/// What ended a backend.
-enum class CrashCause : std::uint8_t {
-  signal = 1,     ///< A signal: a fault of its own, or one that somebody sent.
-  exception = 2,  ///< std::terminate: an exception that nobody caught, or one where none may leave.
-  exit = 3,       ///< It left by exit or _exit before it was asked to stop.
-  hang = 4,       ///< It did not stop in time, and was ended for that.
-};
-
-/// What is known of the end of a backend. All of it is the backend's own story but for the first three fields.
+/// What is known of the end of a backend. What the frontend knows by itself comes first; the rest is the backend's own
+/// story.
 struct CrashReport {
   std::string process;  ///< The process's name.
   std::int32_t pid = 0;
-  CrashCause cause = CrashCause::signal;
-  std::string command;        ///< The command that was running; empty if there was none.
-  std::uint64_t request = 0;  ///< The number of its request, or 0 where nobody waited for a reply.
   std::int32_t exit_code = 0;
-  std::int32_t signal = 0;          ///< The signal that ended it, or 0.
+  std::int32_t signal = 0;  ///< The signal that ended it, or 0.
+  DeathCause cause = DeathCause::signal;
+  std::string explanation;          ///< What makes `cause` known, where that says more than exit code and signal.
+  std::string command;              ///< The command that was running; empty if there was none.
+  std::uint64_t request = 0;        ///< The number of its request, or 0 where nobody waited for a reply.
   std::int32_t signal_code = 0;     ///< si_code of sigaction(2).
   std::uint64_t fault_address = 0;  ///< si_addr of sigaction(2).
   std::int32_t sender_pid = 0;      ///< Who sent the signal, where it was sent.

@@ -18,6 +18,7 @@ std::string describe(const ProcessDeath& death) {
     text += "exited with code " + std::to_string(death.exit_code);
   }
   if (!death.command.empty()) text += " while it ran '" + death.command + "'";
+  if (!death.explanation.empty()) text += ": " + death.explanation;
   return text;
 }
 

@@ -4,6 +4,7 @@
 // dropped one leaves a hole. docs/formats/error_codes.md lists them.
 #pragma once
 
+#include "prong/base/death_cause.hpp"
 #include "prong/base/outcome.hpp"
 
 #include <cstddef>
@@ -88,6 +89,8 @@ struct ProcessDeath {
   std::int32_t signal = 0;     ///< The signal that ended it, or 0.
   std::string command;         ///< The command it was running, or empty.
   std::uint64_t request = 0;   ///< The number of that command's request, or 0 where nobody waited for a reply.
+  DeathCause cause = DeathCause::signal;
+  std::string explanation{};  ///< What makes `cause` known, where that says more than exit code and signal.
   /// What a report can be made of; null where the death was told by another process.
   std::shared_ptr<const CrashEvidence> evidence = nullptr;
 };

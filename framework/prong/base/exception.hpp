@@ -36,6 +36,11 @@ class ProcessExpired : public Exception {
   [[nodiscard]] int exit_code() const noexcept { return death().signal != 0 ? -death().signal : death().exit_code; }
   [[nodiscard]] int signal() const noexcept { return death().signal; }
   [[nodiscard]] int pid() const noexcept { return death().pid; }
+  [[nodiscard]] DeathCause cause() const noexcept { return death().cause; }
+  /// Returns the command that was running, or nothing.
+  [[nodiscard]] const std::string& command() const noexcept { return death().command; }
+  /// Returns the number of that command's request, or 0 where nobody waited for a reply.
+  [[nodiscard]] std::uint64_t request() const noexcept { return death().request; }
 };
 
 /// A wait or a call reached its deadline.

@@ -39,6 +39,7 @@ struct WireError {
     archive(parts.code, parts.system_error, parts.may_have_run, parts.message);
     serialize_optional(archive, parts.death, [&](ProcessDeath& death) {
       archive(death.process, death.pid, death.exit_code, death.signal, death.command);
+      archive(death.request, death.cause, death.explanation);
     });
     serialize_optional(archive, parts.remote, [&](RemoteFailure& failure) {
       archive(failure.command, failure.process, failure.pid, failure.stack);
@@ -99,6 +100,7 @@ void encode_error(const Error& error, std::vector<std::byte>& out) {
     parts.death = *death;
     parts.death->process = room.text(death->process, most_name);
     parts.death->command = room.text(death->command, most_name);
+    parts.death->explanation = room.text(death->explanation, most_name);
   }
   if (const RemoteFailure* const failure = error.remote()) {
     RemoteFailure& remote = parts.remote.emplace();

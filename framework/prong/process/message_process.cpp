@@ -143,11 +143,11 @@ Result<void> MessageProcess::stop() {
 }
 
 void MessageProcess::terminate() noexcept {
-  frontend_->signal(SIGTERM);
+  frontend_->end_by(SIGTERM, DeathCause::ended, "terminate() was called");
 }
 
 void MessageProcess::kill() noexcept {
-  frontend_->signal(SIGKILL);
+  frontend_->end_by(SIGKILL, DeathCause::ended, "kill() was called");
 }
 
 void MessageProcess::send_ping(const std::vector<int>& lis) {
@@ -237,9 +237,9 @@ ReplyReference MessageProcess::send_call(std::uint16_t command, Bytes arguments,
 
 // --- Backend ---------------------------------------------------------------------------------------------------------
 
-int MessageProcess::backend_loop(const transport::Segment& segment) {
+int MessageProcess::backend_loop(const transport::Segment& segment, const os::ResourceLimits& limits) {
   backend_ = std::make_unique<Backend>(*this, segment, frontend_->options(), name());
-  return backend_->live();
+  return backend_->live(limits);
 }
 
 void MessageProcess::start_in_thread() {

@@ -274,7 +274,7 @@ class MessageProcess : public Peer {
   [[nodiscard]] ReplyReference send_call(std::uint16_t command, Bytes arguments, Deadline deadline);
   actor::ProxyActor& proxy(caf::actor_system& system);
   void start_in_thread();
-  int backend_loop(const transport::Segment& segment);
+  int backend_loop(const transport::Segment& segment, const os::ResourceLimits& limits);
   void read_pipes_now();
   void c__ping(const std::vector<int>& lis);
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "prong/base/deadline.hpp"
+#include "prong/os/resource_limits.hpp"
 
 #include <chrono>
 #include <cstddef>
@@ -28,6 +29,8 @@ struct ProcessOptions {
   std::chrono::nanoseconds default_deadline = std::chrono::seconds{5};
   /// How long before the deadline of a stop a backend that has not stopped gets SIGTERM; at the deadline it is killed.
   std::chrono::nanoseconds term_grace = std::chrono::milliseconds{200};
+  /// What the backend may use at most, from before pre_run() on: each that is started, restarted or spawned.
+  os::ResourceLimits limits{};
 };
 
 /// Where a process is in its life.

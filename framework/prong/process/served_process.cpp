@@ -33,6 +33,7 @@ Result<os::ExitStatus> ServedProcess::wait(Deadline deadline) {
     // The fork server died, and the kernel kills its children for it. Nobody can be asked how exactly.
     PRONG_TRY(os::wait_readable(pidfd_.get(), deadline));
     ended_ = os::EndedProcess{.status = {.code = 0, .signal = SIGKILL}, .usage = {}};
+    server_died_ = true;
   } else {
     return std::move(packet).error();
   }

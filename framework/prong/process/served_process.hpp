@@ -27,6 +27,8 @@ class ServedProcess {
   Result<void> signal(int number) const;
   /// Waits for the end; later calls return the same. Fails with: deadline_exceeded, not_started, system.
   [[nodiscard]] Result<os::ExitStatus> wait(Deadline deadline);
+  /// Tells whether the process ended because the fork server died. Requires: wait() came before.
+  [[nodiscard]] bool server_died() const noexcept { return server_died_; }
   /// Returns what the process used: so far while it lives, in all once it was waited for.
   [[nodiscard]] os::ResourceUsage usage() const;
 
@@ -39,6 +41,7 @@ class ServedProcess {
   os::UniqueFd pidfd_;
   transport::DescriptorSocket lifeline_;  // the fork server kills the process when this end is closed
   std::optional<os::EndedProcess> ended_;
+  bool server_died_ = false;
 };
 
 }  // namespace prong

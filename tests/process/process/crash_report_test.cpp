@@ -107,7 +107,7 @@ TEST_F(CrashReport_, call_that_killed_its_backend_fails_with_command_request_and
   EXPECT_EQ(report->pid, process.pid());
   EXPECT_EQ(report->command, "be_guilty");
   EXPECT_EQ(report->request, error.death()->request);
-  EXPECT_EQ(report->cause, CrashCause::signal);
+  EXPECT_EQ(report->cause, DeathCause::signal);
   EXPECT_EQ(report->fault_address, 16U);
   EXPECT_NE(find_frame(*report, "guilty_of_a_fault"), nullptr) << to_string(*report);
   EXPECT_NE(find_frame(*report, "c__be_guilty"), nullptr) << to_string(*report);
@@ -149,7 +149,7 @@ TEST_F(CrashReport_, every_error_of_one_death_has_the_same_report) {
 struct Crime {
   const char* of;
   const char* function;
-  CrashCause cause;
+  DeathCause cause;
   int signal;
 
   friend void PrintTo(const Crime& crime, std::ostream* out) { *out << crime.of; }
@@ -172,12 +172,12 @@ TEST_P(CrashReportCrimes, are_reported_with_the_guilty_function) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, CrashReportCrimes,
-                         ::testing::Values(Crime{"fault", "guilty_of_a_fault", CrashCause::signal, SIGSEGV},
-                                           Crime{"recursion", "guilty_of_endless_recursion", CrashCause::signal,
+                         ::testing::Values(Crime{"fault", "guilty_of_a_fault", DeathCause::signal, SIGSEGV},
+                                           Crime{"recursion", "guilty_of_endless_recursion", DeathCause::signal,
                                                  SIGSEGV},
-                                           Crime{"throwing", "guilty_of_throwing", CrashCause::exception, SIGABRT},
-                                           Crime{"thread", "guilty_of_a_fault", CrashCause::signal, SIGSEGV},
-                                           Crime{"module", "guilty_in_module", CrashCause::signal, SIGSEGV}),
+                                           Crime{"throwing", "guilty_of_throwing", DeathCause::exception, SIGABRT},
+                                           Crime{"thread", "guilty_of_a_fault", DeathCause::signal, SIGSEGV},
+                                           Crime{"module", "guilty_in_module", DeathCause::signal, SIGSEGV}),
                          [](const auto& test) { return std::string{test.param.of}; });
 
 TEST_F(CrashReport_, message_by_name_is_named_too) {
@@ -203,7 +203,7 @@ TEST_F(CrashReport_, backend_that_leaves_in_a_command_is_told_as_that) {
   EXPECT_EQ(error.death()->exit_code, 0);
   EXPECT_EQ(error.death()->command, "leave");
   ASSERT_NE(error.crash_report(), nullptr);
-  EXPECT_EQ(error.crash_report()->cause, CrashCause::exit);
+  EXPECT_EQ(error.crash_report()->cause, DeathCause::exit);
   EXPECT_TRUE(error.crash_report()->threads.empty());
   EXPECT_FALSE(error.crash_report()->no_stack.empty());
 }
@@ -222,7 +222,7 @@ TEST_F(CrashReport_, kill_from_outside_tells_the_command_and_why_there_is_no_sta
   EXPECT_EQ(error.death()->signal, SIGKILL);
   EXPECT_EQ(error.death()->command, "be_guilty");
   ASSERT_NE(error.crash_report(), nullptr);
-  EXPECT_EQ(error.crash_report()->cause, CrashCause::signal);
+  EXPECT_EQ(error.crash_report()->cause, DeathCause::ended);
   EXPECT_TRUE(error.crash_report()->threads.empty());
   EXPECT_NE(error.crash_report()->no_stack.find("SIGKILL"), std::string::npos);
 }
@@ -255,7 +255,7 @@ TEST_P(CrashReportHangs, are_reported_by_the_stop_and_by_the_calls) {
   EXPECT_EQ(stopped.error().code(), Errc::deadline_exceeded);
   const CrashReport* const report = stopped.error().crash_report();
   ASSERT_NE(report, nullptr);
-  EXPECT_EQ(report->cause, CrashCause::hang);
+  EXPECT_EQ(report->cause, DeathCause::deadline);
   EXPECT_EQ(report->command, "be_guilty");
   EXPECT_EQ(report->signal, GetParam().signal);
   EXPECT_NE(find_frame(*report, GetParam().function), nullptr) << to_string(*report);
@@ -263,11 +263,12 @@ TEST_P(CrashReportHangs, are_reported_by_the_stop_and_by_the_calls) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, CrashReportHangs,
-                         ::testing::Values(Crime{"loop", "hang_in_a_loop", CrashCause::hang, SIGTERM},
-                                           Crime{"read", "hang_in_a_read", CrashCause::hang, SIGTERM},
-                                           Crime{"threads", "hang_in_three_threads", CrashCause::hang, SIGTERM},
-                                           Crime{"blocked", "hang_with_all_signals_blocked", CrashCause::hang, SIGKILL},
-                                           Crime{"stopped", "hang_stopped", CrashCause::hang, SIGKILL}),
+                         ::testing::Values(Crime{"loop", "hang_in_a_loop", DeathCause::deadline, SIGTERM},
+                                           Crime{"read", "hang_in_a_read", DeathCause::deadline, SIGTERM},
+                                           Crime{"threads", "hang_in_three_threads", DeathCause::deadline, SIGTERM},
+                                           Crime{"blocked", "hang_with_all_signals_blocked", DeathCause::deadline,
+                                                 SIGKILL},
+                                           Crime{"stopped", "hang_stopped", DeathCause::deadline, SIGKILL}),
                          [](const auto& test) { return std::string{test.param.of}; });
 
 TEST_F(CrashReport_, twenty_backends_that_hang_are_all_reported) {
@@ -290,7 +291,7 @@ TEST_F(CrashReport_, twenty_backends_that_hang_are_all_reported) {
     ASSERT_FALSE(outcomes[i]);
     const CrashReport* const report = outcomes[i].error().crash_report();
     ASSERT_NE(report, nullptr);
-    EXPECT_EQ(report->cause, CrashCause::hang);
+    EXPECT_EQ(report->cause, DeathCause::deadline);
     EXPECT_FALSE(report->threads.empty() && report->no_stack.empty());
   }
 }
@@ -317,8 +318,8 @@ TEST_F(CrashReport_, successor_has_a_report_of_its_own) {
 
   ASSERT_NE(first.crash_report(), nullptr);
   ASSERT_NE(second.crash_report(), nullptr);
-  EXPECT_EQ(first.crash_report()->cause, CrashCause::signal);
-  EXPECT_EQ(second.crash_report()->cause, CrashCause::exception);
+  EXPECT_EQ(first.crash_report()->cause, DeathCause::signal);
+  EXPECT_EQ(second.crash_report()->cause, DeathCause::exception);
   EXPECT_EQ(second.crash_report()->exception_what, "the lens cap is on");
 }
 
@@ -402,6 +403,7 @@ TEST_F(CrashReport_, page_full_of_lies_harms_nobody) {
 
     ASSERT_NE(error.death(), nullptr);
     EXPECT_EQ(error.death()->signal, SIGKILL);
+    EXPECT_EQ(error.death()->cause, DeathCause::foreign_kill);
     ASSERT_NE(error.crash_report(), nullptr);
     EXPECT_FALSE(to_string(*error.crash_report()).empty());
     ASSERT_TRUE(process.restart(soon()));

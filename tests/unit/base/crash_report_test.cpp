@@ -76,22 +76,29 @@ TEST(CrashReport, frame_of_a_library_that_was_compiled_into_the_program_is_not_i
   EXPECT_FALSE(is_own(frame("", "[vdso]")));
 }
 
-TEST(CrashReport, exception_hang_and_exit_are_told_apart) {
+TEST(CrashReport, exception_deadline_and_exit_are_told_apart) {
   CrashReport report = fault();
   report.threads.clear();
   report.command.clear();
   report.no_stack = "nobody looked";
-  report.cause = CrashCause::exception;
+  report.cause = DeathCause::exception;
   report.exception_type = "std::logic_error";
   report.exception_what = "no lens";
   EXPECT_EQ(to_string(report),
             "backend 'detector' (pid 42) ended by an exception of type std::logic_error: no lens\n"
             "no stack: nobody looked\n");
-  report.cause = CrashCause::hang;
-  EXPECT_EQ(to_string(report).find("did not stop in time and was ended by SIGSEGV") == std::string::npos, false);
-  report.cause = CrashCause::exit;
+  report.cause = DeathCause::deadline;
+  report.explanation = "it did not stop in time";
+  report.signal = SIGTERM;
+  EXPECT_EQ(to_string(report),
+            "backend 'detector' (pid 42) ended by SIGTERM\n"
+            "deadline: it did not stop in time\n"
+            "no stack: nobody looked\n");
+  report.cause = DeathCause::exit;
+  report.explanation.clear();
+  report.signal = 0;
   report.exit_code = 3;
-  EXPECT_EQ(to_string(report).find("left with exit code 3") == std::string::npos, false);
+  EXPECT_EQ(to_string(report), "backend 'detector' (pid 42) left with exit code 3\nno stack: nobody looked\n");
 }
 
 TEST(CrashReport, signal_that_was_sent_names_the_sender) {

@@ -50,7 +50,7 @@ MessageProcess::Backend::Backend(MessageProcess& owner, const transport::Segment
           }).value();
 }
 
-int MessageProcess::Backend::live() {
+int MessageProcess::Backend::live(const os::ResourceLimits& limits) {
   const auto stage = [this](const char* name, auto&& work) {
     const Result<void> done = actor::guarded(name_, name, [&]() -> Result<void> {
       work();
@@ -58,6 +58,8 @@ int MessageProcess::Backend::live() {
     });
     return done || leave_with(name, done.error());
   };
+  if (auto limited = os::limit_this_process(limits); !limited) return leave_with("limits", limited.error()) ? 0 : 1;
+  refill_reserve();
   if (!stage("pre_run", [this] { owner_.pre_run(); })) return 1;
   static_cast<void>(link_->send_control(MessageKind::ready, {}));
   if (!stage("run", [this] { owner_.run(); })) return 1;
@@ -92,6 +94,7 @@ void MessageProcess::Backend::handle(const MessageHeader& header, Bytes payload)
 }
 
 void MessageProcess::Backend::run_call(const MessageHeader& header, Bytes payload) {
+  refill_reserve();
   const actor::Command* const command = owner_.commands().find(header.command);
   if (command == nullptr) {
     answer(header, of_refused({Errc::unknown_command, "no command number " + std::to_string(header.command)}), "?");
@@ -128,6 +131,9 @@ auto MessageProcess::Backend::run(const actor::Command& command, const MessageHe
       auto result = handler();
       if (!result) return of_refused(std::move(result).error());
       return result;
+    } catch (const std::bad_alloc&) {
+      memory_reserve_.reset();
+      throw;
     } catch (const Cancelled&) {
       // Without being asked it is an exception like any other.
       if (invocation.token().cancelled_by_caller())
@@ -144,6 +150,7 @@ CancelToken MessageProcess::Backend::cancel_token() const noexcept {
 }
 
 void MessageProcess::Backend::run_message(const MessageHeader& header, Bytes payload) {
+  refill_reserve();
   const Result<MessageObject> message = decode<MessageObject>(payload);
   if (!message) {
     answer(header, of_refused(message.error()), "?");
@@ -167,6 +174,11 @@ Result<Value> MessageProcess::Backend::run_named(const MessageObject& message, c
   const actor::Command* const command = owner_.commands().find(message());
   if (command == nullptr) return of_refused(owner_.commands().unknown(message()));
   return run(*command, header, [&] { return command->call_named(&owner_, *command, message); });
+}
+
+void MessageProcess::Backend::refill_reserve() noexcept {
+  constexpr std::size_t size = std::size_t{64} * 1024;
+  if (!memory_reserve_) memory_reserve_.reset(new (std::nothrow) std::byte[size]);
 }
 
 void MessageProcess::Backend::answer(const MessageHeader& header, Result<void> outcome, std::string_view command) {

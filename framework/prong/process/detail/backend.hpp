@@ -15,8 +15,8 @@ class MessageProcess::Backend {
   /// Throws Exception (system). Requires: `segment` outlives it.
   Backend(MessageProcess& owner, const transport::Segment& segment, const ProcessOptions& options, std::string name);
 
-  /// Runs pre_run, the loop and post_run, and says how it went. Returns the exit code.
-  int live();
+  /// Takes on the limits, runs pre_run, the loop and post_run, and says how it went. Returns the exit code.
+  int live(const os::ResourceLimits& limits);
   void send_out(std::size_t box, const MessageObject& message);
   void watch(int descriptor, std::function<void()> handler);
   void unwatch(int descriptor) { watches_.erase(descriptor); }
@@ -36,6 +36,7 @@ class MessageProcess::Backend {
   Result<void> begin(const MessageHeader& header);
   template <class Handler>
   auto run(const actor::Command& command, const MessageHeader& header, Handler&& handler) -> decltype(handler());
+  void refill_reserve() noexcept;
   void answer(const MessageHeader& header, Result<void> outcome, std::string_view command);
   bool leave_with(const char* stage, const Error& error);
 
@@ -50,6 +51,8 @@ class MessageProcess::Backend {
   std::unique_ptr<link::BackendLink> link_;
   std::map<int, loop::Watch> watches_;
   std::vector<std::byte> reply_;
+  // Given back when a handler finds no memory, so that there is some to tell of it.
+  std::unique_ptr<std::byte[]> memory_reserve_;
   const Invocation* present_ = nullptr;
 };
 

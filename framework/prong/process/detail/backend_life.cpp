@@ -37,6 +37,7 @@ class ServedLife final : public BackendLife {
   int descriptor() const noexcept override { return child_.descriptor(); }
   int pid() const noexcept override { return child_.pid(); }
   Result<os::ExitStatus> collect() override { return child_.wait(Deadline::after(patience)); }
+  bool parent_died() const noexcept override { return child_.server_died(); }
   void signal(int number) noexcept override { static_cast<void>(child_.signal(number)); }
   os::ResourceUsage usage() const override { return child_.usage(); }
 

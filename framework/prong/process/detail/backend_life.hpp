@@ -21,6 +21,8 @@ class BackendLife {
   /// Reaps the backend, and ends what it had started. Requires: descriptor() is readable. Fails with: system.
   [[nodiscard]] virtual Result<os::ExitStatus> collect() = 0;
   virtual void signal(int number) noexcept = 0;
+  /// Tells whether it was ended because the process that had forked it died. Requires: collect() came before.
+  [[nodiscard]] virtual bool parent_died() const noexcept { return false; }
   [[nodiscard]] virtual os::ResourceUsage usage() const = 0;
 };
 

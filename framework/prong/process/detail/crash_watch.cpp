@@ -45,12 +45,45 @@ void CrashWatch::note_hang(const BackendLife& life, Deadline deadline) noexcept 
   }
 }
 
+void CrashWatch::begins(int pid, const os::ResourceLimits& limits) {
+  if (pid == ::getpid()) return;  // a test's backend, in a thread of this process
+  const std::lock_guard lock{mutex_};
+  limits_ = limits;
+  oom_ = OomWatch{pid};
+}
+
+void CrashWatch::has_settled(int pid) {
+  const std::lock_guard lock{mutex_};
+  oom_.follow(pid);
+}
+
+void CrashWatch::note_order(int number, DeathCause cause, std::string why) {
+  const std::lock_guard lock{mutex_};
+  // What is wrong with it says more than who wanted it to end.
+  if (!ordered_ || (cause == DeathCause::bad_message && ordered_->cause != cause))
+    ordered_ = OrderedEnd{.cause = cause, .why = std::move(why), .kill_sent = ordered_ && ordered_->kill_sent};
+  ordered_->kill_sent = ordered_->kill_sent || number == SIGKILL;
+}
+
+bool CrashWatch::broke_protocol() const {
+  const std::lock_guard lock{mutex_};
+  return ordered_ && ordered_->cause == DeathCause::bad_message;
+}
+
+void CrashWatch::judge(KnownEnd end, CrashReport& known) const {
+  end.ordered = ordered_;
+  end.limits = limits_;
+  if (is_foreign_kill(end)) end.oom_counter = oom_.claim();
+  DeathVerdict verdict = detail::judge(end);
+  known.cause = verdict.cause;
+  known.explanation = std::move(verdict.explanation);
+}
+
 void CrashWatch::describe(const EndedBackend& ended, CrashReport& known, os::StackCapture& capture) {
   known.process = ended.process;
   known.pid = ended.pid;
   known.exit_code = ended.status.code;
   known.signal = ended.status.signal;
-  known.cause = ended.status.signal == 0 ? CrashCause::exit : CrashCause::signal;
   auto note = page_.read();
   const bool was_ended = hung_ && (ended.status.signal == SIGTERM || ended.status.signal == SIGKILL);
   if (note && note->written && !was_ended) {
@@ -59,15 +92,18 @@ void CrashWatch::describe(const EndedBackend& ended, CrashReport& known, os::Sta
     known.sender_pid = note->sender_pid;
     capture = std::move(note->capture);
   }
-  if (note && note->terminated && ended.status.signal == SIGABRT) {
-    known.cause = CrashCause::exception;
+  const bool terminated = note && note->terminated && ended.status.signal == SIGABRT;
+  if (terminated) {
     known.exception_type = note->exception_type;
     known.exception_what = note->exception_what;
   }
-  if (was_ended) {
-    known.cause = CrashCause::hang;
-    if (hang_ && *hang_) capture = std::move(**hang_);
-  }
+  judge({.status = ended.status,
+         .parent_died = ended.parent_died,
+         .terminated = terminated,
+         .exception_type = known.exception_type,
+         .cpu_time = ended.cpu_time},
+        known);
+  if (was_ended && hang_ && *hang_) capture = std::move(**hang_);
   if (!capture.threads.empty()) return;
   if (!note)
     known.no_stack = "what it left makes no sense: " + note.error().message();
@@ -94,6 +130,8 @@ Error CrashWatch::death(const EndedBackend& ended, const actor::CommandTable& co
   CrashReport known;
   os::StackCapture capture;
   describe(ended, known, capture);
+  death.cause = known.cause;
+  death.explanation = known.explanation;
   known.command = death.command;
   known.request = death.request;
   place_ = os::own_place(capture);

@@ -170,7 +170,7 @@ Result<MessageProcess::Frontend::Life> MessageProcess::Frontend::fork_by_server(
 void MessageProcess::Frontend::start_in_thread() {
   require_created();
   begin(detail::life_of_thread([this] {
-    const int code = owner_.backend_loop(link_->segment());
+    const int code = owner_.backend_loop(link_->segment(), {});
     owner_.backend_.reset();  // in the thread that its loop belongs to
     return code;
   }));
@@ -182,6 +182,7 @@ void MessageProcess::Frontend::begin(Life life) {
     const std::lock_guard lock{mutex_};
     life_ = std::move(life);
   }
+  crash_watch()->begins(pid(), options_.limits);
   incarnation_.store(1, std::memory_order_release);
   state_.store(ProcessState::running, std::memory_order_release);
   if (auto started = link_->peer_started(end); !started) throw_error(std::move(started).error());
@@ -195,13 +196,13 @@ void MessageProcess::Frontend::peer_replaced() {
     crash_watch_ = std::move(next_crash_watch_);
     said_bye_ = false;
     bye_error_.reset();
-    bad_message_.reset();
     end_.reset();
     for (auto& proxy : proxies_) former_proxies_.push_back(std::move(proxy));
     proxies_.clear();
   }
   ready_.store(false, std::memory_order_release);
   incarnation_.fetch_add(1, std::memory_order_release);
+  crash_watch()->begins(pid(), options_.limits);
   state_.store(ProcessState::running, std::memory_order_release);
   if (restart_handler_) restart_handler_();
 }
@@ -231,7 +232,7 @@ int MessageProcess::Frontend::backend_main(const detail::BackendSeat& seat) {
   os::set_process_name(name_.c_str());
   log_to(seat.log).value();
   os::report_crashes_to(seat.crash).value();
-  const int code = owner_.backend_loop(seat.segment);
+  const int code = owner_.backend_loop(seat.segment, options_.limits);
   // The process leaves by _exit: what the handlers printed goes out now.
   std::cout.flush();
   std::fflush(nullptr);
@@ -320,7 +321,7 @@ std::vector<Result<void>> MessageProcess::Frontend::stop_all(std::span<Frontend*
     for (std::size_t i = 0; i < frontends.size(); ++i) {
       if (outcomes[i] || outcomes[i].error().code() != Errc::deadline_exceeded) continue;
       frontends[i]->stop_signal_ = number;
-      frontends[i]->signal(number);
+      frontends[i]->end_by(number, DeathCause::deadline, "it did not stop in time");
       any = true;
     }
     return any;
@@ -345,13 +346,20 @@ void MessageProcess::Frontend::note_hang(Deadline deadline) noexcept {
   if (const auto now = life()) crash_watch()->note_hang(*now, deadline);
 }
 
-void MessageProcess::Frontend::signal(int number) noexcept {
+void MessageProcess::Frontend::end_by(int number, DeathCause cause, std::string_view why) noexcept {
   if (state() != ProcessState::running) return;
-  if (const auto now = life()) now->signal(number);
+  const auto now = life();
+  if (!now) return;
+  try {
+    crash_watch()->note_order(number, cause, std::string{why});
+  } catch (const std::exception&) {
+    // Out of memory: the end will look as if somebody else had brought it about.
+  }
+  now->signal(number);
 }
 
 void MessageProcess::Frontend::proxy_kill() {
-  signal(SIGKILL);
+  end_by(SIGKILL, DeathCause::ended, "an actor sent it an exit message of reason kill");
 }
 
 Result<std::chrono::nanoseconds> MessageProcess::Frontend::ping(Deadline deadline) {
@@ -396,16 +404,25 @@ Error MessageProcess::Frontend::peer_gone() {
   Error why;
   {
     const std::lock_guard lock{mutex_};
-    if (bad_message_)
-      why = *bad_message_;
-    else if (!status)
+    const auto death = [&] {
+      return crash_watch_->death({.process = name_,
+                                  .pid = pid,
+                                  .status = *status,
+                                  .parent_died = gone->parent_died(),
+                                  .cpu_time = gone->usage().cpu_time},
+                                 owner_.commands());
+    };
+    const bool broke_protocol = crash_watch_->broke_protocol();
+    if (!status)
       why = status.error();
+    else if (broke_protocol)
+      why = death();
     else if (bye_error_)
       why = *bye_error_;
     else if (said_bye_ && status->success())
       why = Error{Errc::stopped, "process '" + name_ + "' has stopped"};
     else
-      why = crash_watch_->death({.process = name_, .pid = pid, .status = *status}, owner_.commands());
+      why = death();
     end_ = why;
     final_usage_ = gone->usage();
   }
@@ -421,18 +438,12 @@ Error MessageProcess::Frontend::peer_gone() {
 }
 
 void MessageProcess::Frontend::peer_is_bad(const Error& why) {
-  const int bad_pid = pid();
-  {
-    const std::lock_guard lock{mutex_};
-    if (!bad_message_)
-      bad_message_ = Error{Errc::bad_message, "process '" + name_ + "' (pid " + std::to_string(bad_pid) +
-                                                  ") broke the protocol and was killed: " + why.message()};
-  }
-  signal(SIGKILL);
+  end_by(SIGKILL, DeathCause::bad_message, "it broke the protocol: " + why.message());
 }
 
 void MessageProcess::Frontend::control_message(const MessageHeader& header, Bytes payload) {
   if (header.kind == MessageKind::ready) {
+    if (const int settled = pid(); settled != ::getpid()) crash_watch()->has_settled(settled);
     ready_.store(true, std::memory_order_release);
     if (observer_.ready) observer_.ready();
   }

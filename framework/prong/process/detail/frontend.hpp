@@ -41,7 +41,8 @@ class MessageProcess::Frontend final : private link::PeerLife, private actor::Pr
   Result<void> wait_stop(Deadline deadline);
   /// Asks all to stop, then waits for all, and so on: the time of one is that of any number.
   static std::vector<Result<void>> stop_all(std::span<Frontend* const> frontends, Deadline deadline);
-  void signal(int number) noexcept;
+  /// Sends the backend `number` to end it, and remembers why.
+  void end_by(int number, DeathCause cause, std::string_view why) noexcept;
   Result<std::chrono::nanoseconds> ping(Deadline deadline);
   ProcessStatistics statistics() const;
   void attach(loop::EventLoop& loop);
@@ -123,7 +124,6 @@ class MessageProcess::Frontend final : private link::PeerLife, private actor::Pr
   std::atomic<bool> ready_{false};
   bool said_bye_ = false;
   std::optional<Error> bye_error_;
-  std::optional<Error> bad_message_;
   std::optional<Error> end_;
   os::ResourceUsage final_usage_;
 
