@@ -729,7 +729,7 @@ void FrontendLink::expire_passed() {
   for (const ReplyReference& reply : passed)
     if (auto handler = end_unanswered(*reply.get(), late)) handlers.push_back(std::move(handler));
   wake_sleepers();
-  if (!next.is_never()) arm_expiry(next);
+  if (const Deadline due = Deadline::earlier(next, life_.do_due()); !due.is_never()) arm_expiry(due);
   for (const auto& handler : handlers) handler();
 }
 
@@ -746,12 +746,14 @@ std::function<void()> FrontendLink::end_unanswered(ReplyState& state, const Erro
     reply = replies_.abandon(state.request());
   }
   if (!reply) return nullptr;  // its answer has come meanwhile
+  if (begun && why.code() == Errc::deadline_exceeded) life_.call_is_late(reply->request());
   return reply->fail_quietly(begun ? why : of_unsent(why));
 }
 
 void FrontendLink::expire(ReplyState& state) {
   const auto handler =
       end_unanswered(state, Error{Errc::deadline_exceeded, "process '" + name_ + "' did not answer in time"});
+  if (const Deadline due = life_.do_due(); !due.is_never()) arm_expiry(due);
   if (handler) handler();
 }
 

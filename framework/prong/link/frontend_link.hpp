@@ -42,6 +42,11 @@ class PeerLife {
   virtual void control_message(const MessageHeader& header, Bytes payload) = 0;
   /// Called by reopen(), as by the reader, when another peer takes the place of the one that is gone.
   virtual void peer_replaced() = 0;
+  /// Called when the deadline of a call has passed that had begun; by any thread. Blocks: never.
+  virtual void call_is_late(RequestNumber call) = 0;
+  /// Does what is due now, and returns when there is more to do. Called by whoever looks at the clock, when it was
+  /// asked for and now and then besides; by any thread.
+  [[nodiscard]] virtual Deadline do_due() = 0;
   /// Called by the reader each time it has received something or woken up, before anybody is told.
   virtual void reader_turn() = 0;
 };

@@ -16,6 +16,15 @@ enum class QueuePolicy : std::uint8_t {
   block,   ///< The sender waits for room until its deadline.
 };
 
+/// What happens to a backend whose handler still runs when the deadline of its call has passed.
+enum class LatePolicy : std::uint8_t {
+  report,  ///< The caller gets `deadline_exceeded`; the handler may ask cancelled(), and the backend goes on.
+  /// The caller gets `deadline_exceeded`, and the handler has ProcessOptions::term_grace to obey cancelled(). Then the
+  /// backend gets SIGTERM, and another term_grace later it is killed, with all that it has started. Calls that it had
+  /// not begun fail with `not_delivered`; a supervisor starts it again.
+  kill,
+};
+
 /// Sizes and policies of one process.
 struct ProcessOptions {
   /// Units: bytes, per direction; a power of two. Larger messages pass in pieces.
@@ -27,6 +36,8 @@ struct ProcessOptions {
   QueuePolicy when_full = QueuePolicy::reject;
   /// The deadline of a call or a send that is given none.
   std::chrono::nanoseconds default_deadline = std::chrono::seconds{5};
+  /// Who sees to it: a thread that waits for the process, or the loop that it is attached to.
+  LatePolicy when_late = LatePolicy::report;
   /// How long before the deadline of a stop a backend that has not stopped gets SIGTERM; at the deadline it is killed.
   std::chrono::nanoseconds term_grace = std::chrono::milliseconds{200};
   /// What the backend may use at most, from before pre_run() on: each that is started, restarted or spawned.

@@ -5,7 +5,11 @@
 
 #include <unistd.h>
 
+#include <csignal>
+#include <iterator>
+#include <mutex>
 #include <thread>
+#include <vector>
 
 namespace prong::detail {
 namespace {
@@ -19,15 +23,36 @@ class ForkedLife final : public BackendLife {
   int descriptor() const noexcept override { return child_.descriptor(); }
   int pid() const noexcept override { return child_.pid(); }
   Result<os::ExitStatus> collect() override {
+    const std::lock_guard lock{mutex_};
     // Until it is reaped its number is its own, and so is that of the group it led.
     if (child_.exists()) os::kill_group(child_.pid());
+    os::kill_all(descendants_);
+    descendants_.clear();
     return child_.wait(Deadline::after(patience));
   }
-  void signal(int number) noexcept override { static_cast<void>(child_.signal(number)); }
+  void signal(int number) noexcept override {
+    const std::lock_guard lock{mutex_};
+    if (!child_.exists()) return;
+    if (number == SIGKILL) static_cast<void>(child_.signal(SIGSTOP));  // so that it starts nothing more meanwhile
+    if (number == SIGKILL || number == SIGTERM) remember_descendants();
+    static_cast<void>(child_.signal(number));
+  }
   os::ResourceUsage usage() const override { return child_.usage(); }
 
  private:
+  // Once it is gone nobody can tell any more who was started by it and has left its group.
+  void remember_descendants() noexcept {
+    try {
+      auto found = os::open_descendants(child_.pid());
+      std::move(found.begin(), found.end(), std::back_inserter(descendants_));
+    } catch (const std::exception&) {
+      return;  // out of memory: its group ends all the same
+    }
+  }
+
   os::ChildProcess child_;
+  std::mutex mutex_;  // the number of what is not reaped is its own
+  std::vector<os::UniqueFd> descendants_;
 };
 
 class ServedLife final : public BackendLife {

@@ -44,6 +44,9 @@ class CrashWatch {
   /// Tells whether an order was given because of `bad_message`.
   [[nodiscard]] bool broke_protocol() const;
 
+  /// Returns the command that the backend says it runs, or nothing. Blocks: never.
+  [[nodiscard]] std::optional<os::RunningCommand> running() const noexcept { return page_.running(); }
+
   /// Copies the stacks of a backend that is about to be ended because it does not stop; once, later calls do nothing.
   /// Blocks: until the deadline at most.
   void note_hang(const BackendLife& life, Deadline deadline) noexcept;

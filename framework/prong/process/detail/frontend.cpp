@@ -48,6 +48,7 @@ MessageProcess::Frontend::Frontend(MessageProcess& owner, std::string name, cons
       options_{options},
       token_{os::process_token()},
       parent_pid_{::getpid()},
+      late_call_{options.term_grace},
       gate_{std::make_shared<actor::ProxyGate>(static_cast<actor::ProxyTarget&>(*this))} {
   if (detail::is_spawned_backend()) return;  // nobody will use this side of it
   log_ring_ = LogRing::create(name_).value();
@@ -398,6 +399,7 @@ void MessageProcess::Frontend::detach() noexcept {
 Error MessageProcess::Frontend::peer_gone() {
   const auto gone = life();
   const int pid = gone->pid();
+  late_call_.forget();
   const auto status = gone->collect();
   if (ForkServer* const server = ForkServer::current()) server->group_ends(pid);
   reader_turn();
@@ -439,6 +441,24 @@ Error MessageProcess::Frontend::peer_gone() {
 
 void MessageProcess::Frontend::peer_is_bad(const Error& why) {
   end_by(SIGKILL, DeathCause::bad_message, "it broke the protocol: " + why.message());
+}
+
+void MessageProcess::Frontend::call_is_late(RequestNumber call) {
+  if (options_.when_late == LatePolicy::kill && state() == ProcessState::running) late_call_.begin(call);
+}
+
+Deadline MessageProcess::Frontend::do_due() {
+  if (options_.when_late != LatePolicy::kill) return Deadline::never();
+  return late_call_.act({.running = [this]() -> std::optional<std::uint64_t> {
+                           const auto running = crash_watch()->running();
+                           return running ? std::optional{running->request} : std::nullopt;
+                         },
+                         .end = [this](int number) { end_late(number); }});
+}
+
+void MessageProcess::Frontend::end_late(int number) noexcept {
+  note_hang(Deadline::after(hang_patience));
+  end_by(number, DeathCause::deadline, "its handler went on after the deadline of the call");
 }
 
 void MessageProcess::Frontend::control_message(const MessageHeader& header, Bytes payload) {

@@ -7,6 +7,7 @@
 #include "prong/process/detail/backend_life.hpp"
 #include "prong/process/detail/backend_seat.hpp"
 #include "prong/process/detail/crash_watch.hpp"
+#include "prong/process/detail/late_call.hpp"
 #include "prong/process/detail/reader_thread.hpp"
 #include "prong/process/fork_server.hpp"
 #include "prong/process/message_process.hpp"
@@ -79,6 +80,8 @@ class MessageProcess::Frontend final : private link::PeerLife, private actor::Pr
   void peer_is_bad(const Error& why) override;
   void control_message(const MessageHeader& header, Bytes payload) override;
   void reader_turn() override;
+  void call_is_late(RequestNumber call) override;
+  Deadline do_due() override;
 
   Result<void> proxy_send(const MessageObject& message) override;
   void proxy_request(const MessageObject& message, std::function<void(Result<Value>)> done) override;
@@ -94,6 +97,7 @@ class MessageProcess::Frontend final : private link::PeerLife, private actor::Pr
   [[nodiscard]] std::shared_ptr<detail::BackendLife> life() const;
   [[nodiscard]] std::shared_ptr<detail::CrashWatch> crash_watch() const;
   void note_hang(Deadline deadline) noexcept;
+  void end_late(int number) noexcept;
 
   MessageProcess& owner_;
   const std::string name_;
@@ -126,6 +130,8 @@ class MessageProcess::Frontend final : private link::PeerLife, private actor::Pr
   std::optional<Error> bye_error_;
   std::optional<Error> end_;
   os::ResourceUsage final_usage_;
+
+  detail::LateCall late_call_;
 
   std::mutex proxy_mutex_;
   std::shared_ptr<actor::ProxyGate> gate_;
