@@ -61,7 +61,8 @@ Error of_unsent(Error error) {
 
 // Makes `error` that of a call which has it for an answer.
 Error of_answer(Error error) {
-  const bool says_it = error.code() == Errc::deadline_exceeded || error.code() == Errc::cancelled;
+  const Errc code = error.code();
+  const bool says_it = code == Errc::deadline_exceeded || code == Errc::cancelled || code == Errc::outcome_unknown;
   return std::move(error).as_outcome(says_it ? error.outcome() : Outcome::failed, error.may_have_run());
 }
 
@@ -338,9 +339,10 @@ void FrontendLink::promote_one() {
   const std::lock_guard lock{role_mutex_};
   if (role_taken_) return;
   for (Sleeper* const sleeper : sleepers_) {
-    if ((*sleeper->done)()) continue;  // it is about to leave, and was told so
-    sleeper->promoted = true;
     sleeper->rouse();
+    // What it waits for is there, perhaps by the peer's doing, which nobody has told it of: it leaves, and does not read.
+    if ((*sleeper->done)()) continue;
+    sleeper->promoted = true;
     return;
   }
 }
