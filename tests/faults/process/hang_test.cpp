@@ -175,8 +175,9 @@ class LatePolicyKill : public tests::ProcessTest, public ::testing::WithParamInt
     const Hang how = GetParam().how;
     const bool takes_terminate = how == Hang::loop || how == Hang::read || how == Hang::threads;
     EXPECT_EQ(death.cause, DeathCause::deadline) << death.explanation;
-    // One that is stopped takes SIGTERM if it runs on for the moment in which its tracer lets go of it.
-    EXPECT_TRUE(death.signal == (takes_terminate ? SIGTERM : SIGKILL) || (how == Hang::stop && death.signal == SIGTERM))
+    // On a busy machine SIGKILL may overtake SIGTERM; and what is stopped takes SIGTERM if it runs on for the moment in
+    // which its tracer lets go of it.
+    EXPECT_TRUE(death.signal == SIGKILL || (death.signal == SIGTERM && (takes_terminate || how == Hang::stop)))
         << death.signal;
     EXPECT_EQ(death.command, "hang");
     EXPECT_NE(death.request, 0U);
