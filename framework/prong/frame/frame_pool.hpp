@@ -13,7 +13,8 @@
 
 namespace prong::frame::detail {
 class FrameMemory;
-}
+class FrameTravel;
+}  // namespace prong::frame::detail
 
 namespace prong {
 
@@ -24,12 +25,12 @@ struct FramePoolOptions {
   std::size_t slot_bytes = 0;  ///< Units: bytes. Any size but 0.
 };
 
-/// A number of slots for frames in shared memory, made before the fork.
+/// A number of slots for frames in shared memory, made before the fork, or given to a process by spawn().
 ///
 /// All of it is faulted in when it is made, sealed against resizing, and gone with its last process. The object holds
 /// descriptors; a process maps it when it takes an end or resolves a handle, and a fork hands no mapping on. For frames
 /// that flow from one process to others, make a FrameRing, which has a pool of its own.
-/// Layout in memory: docs/formats/frame_ring.md.
+/// A copy is another handle to the same pool. Layout in memory: docs/formats/frame_ring.md.
 /// Thread safety: all members may be called from any thread.
 /// After fork: the child shares the memory.
 class FramePool {
@@ -56,6 +57,7 @@ class FramePool {
 
  private:
   friend class FrameRing;
+  friend class frame::detail::FrameTravel;
   explicit FramePool(std::shared_ptr<frame::detail::FrameMemory> memory) noexcept : memory_{std::move(memory)} {}
 
   std::shared_ptr<frame::detail::FrameMemory> memory_;

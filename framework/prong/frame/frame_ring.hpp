@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <string>
+#include <utility>
 
 namespace prong {
 
@@ -22,12 +23,12 @@ struct FrameRingOptions {
   FramePolicy policy = FramePolicy::block;
 };
 
-/// Connects one producer with one or several readers, made before the fork.
+/// Connects one producer with one or several readers, made before the fork, or given to a process by spawn().
 ///
 /// Each end is taken in the process that shall use it, in any order and again after a death; a frame is handed over by
 /// a few words whatever its size, and by no system call while the other side is awake. A slot is filled again only when
 /// nobody reads it: no frame is ever torn.
-/// Layout, protocol and what each death leaves: docs/formats/frame_ring.md.
+/// A copy is another handle to the same ring. Layout, protocol and what each death leaves: docs/formats/frame_ring.md.
 /// Thread safety: all members may be called from any thread.
 /// After fork: the child shares the ring.
 /// Source: libValkka, SharedMemRingBuffer.
@@ -55,6 +56,9 @@ class FrameRing {
   [[nodiscard]] FramePolicy policy() const noexcept;
 
  private:
+  friend class frame::detail::FrameTravel;
+  explicit FrameRing(FramePool pool) noexcept : pool_{std::move(pool)} {}
+
   FramePool pool_;
 };
 

@@ -13,6 +13,8 @@ namespace prong::os {
 class EventFd {
  public:
   [[nodiscard]] static Result<EventFd> create();
+  /// Takes over the eventfd that another process made and sent.
+  [[nodiscard]] static EventFd open(UniqueFd descriptor) noexcept { return EventFd{std::move(descriptor)}; }
 
   /// Makes the descriptor readable. Blocks: never.
   void set() const noexcept;

@@ -5,6 +5,7 @@
 #include "prong/message/codec.hpp"
 #include "prong/process/fork_server.hpp"
 #include "prong/process/message_process.hpp"
+#include "prong/process/spawn_form.hpp"
 
 #include <concepts>
 #include <functional>
@@ -34,15 +35,24 @@ int run_spawned(Bytes payload, std::span<const int> descriptors,
 template <class Process, class... Arguments>
 int spawned_main(Bytes payload, std::span<const int> descriptors) {
   return run_spawned(payload, descriptors, [](Bytes arguments) -> std::unique_ptr<MessageProcess> {
-    auto decoded = decode<std::tuple<Arguments...>>(arguments).value();
-    return std::apply([](Arguments&... each) { return std::make_unique<Process>(std::move(each)...); }, decoded);
+    auto decoded = decode<std::tuple<typename SpawnForm<Arguments>::Type...>>(arguments).value();
+    return std::apply([](auto&... each) { return std::make_unique<Process>(SpawnForm<Arguments>::unpack(each)...); },
+                      decoded);
   });
 }
+
+/// What a backend that was spawned is made from, each time it is started.
+struct SpawnRecipe {
+  ServedMain main = nullptr;
+  std::vector<std::byte> arguments;
+  std::vector<int> descriptors;      ///< They have the same numbers in the backend.
+  std::shared_ptr<const void> keep;  ///< Has the descriptors.
+};
 
 /// What spawn() may do with a MessageProcess that others may not.
 class Spawner {
  public:
-  static void start(MessageProcess& process, ServedMain main, std::vector<std::byte> arguments);
+  static void start(MessageProcess& process, SpawnRecipe recipe);
   static int run(MessageProcess& process, const BackendSeat& seat);
 };
 
@@ -54,17 +64,28 @@ class Spawner {
 /// The object returned is the frontend. The backend is made anew from the same arguments, by the fork server, in a copy
 /// of the program as it was when that was constructed: what the constructor uses beside its arguments must have been
 /// there then. Its descriptors given to MessageProcess::inherit() have the same numbers in the backend, whenever they
-/// were opened. Arguments travel like those of a command; text arrives as std::string.
+/// were opened. Arguments travel like those of a command; text arrives as std::string. A FrameRing and a FramePool
+/// travel too, whenever they were made: the backend's is another handle to the same frames, for all its restarts.
 /// Throws Exception: not_started if there is no ForkServer, deadline_exceeded, too_large, system, and what the
 /// constructor throws. A constructor that throws in the backend only is logged there and ends it with exit code 1.
 template <std::derived_from<MessageProcess> Process, class... Arguments>
 [[nodiscard]] std::unique_ptr<Process> spawn(Arguments&&... arguments) {
-  const std::tuple<detail::SpawnArgument<Arguments>...> copies{std::forward<Arguments>(arguments)...};
-  std::vector<std::byte> encoded;
-  encode(copies, encoded);
-  auto process = std::apply([](const auto&... each) { return std::make_unique<Process>(each...); }, copies);
-  detail::Spawner::start(*process, &detail::spawned_main<Process, detail::SpawnArgument<Arguments>...>,
-                         std::move(encoded));
+  using Copies = std::tuple<detail::SpawnArgument<Arguments>...>;
+  const auto copies = std::make_shared<const Copies>(std::forward<Arguments>(arguments)...);
+  detail::SpawnRecipe recipe{.main = &detail::spawned_main<Process, detail::SpawnArgument<Arguments>...>,
+                             .arguments = {},
+                             .descriptors = {},
+                             .keep = copies};
+  const auto forms = std::apply(
+      [&](const auto&... each) {
+        // Between braces, from left to right: the descriptors have an order.
+        return std::tuple<typename detail::SpawnForm<detail::SpawnArgument<Arguments>>::Type...>{
+            detail::SpawnForm<detail::SpawnArgument<Arguments>>::pack(each, recipe.descriptors)...};
+      },
+      *copies);
+  encode(forms, recipe.arguments);
+  auto process = std::apply([](const auto&... each) { return std::make_unique<Process>(each...); }, *copies);
+  detail::Spawner::start(*process, std::move(recipe));
   return process;
 }
 

@@ -16,6 +16,7 @@ namespace prong::frame::detail {
 namespace {
 
 constexpr std::size_t max_readers = 64;
+constexpr std::uint64_t nobody = 0;    // No process has this token.
 constexpr std::size_t max_name = 200;  // memfd_create(2) takes 249 bytes.
 
 std::uint64_t next_pool() noexcept {
@@ -110,8 +111,8 @@ ReaderWords<true> RoleMapping::own_reader(std::size_t index) const noexcept {
   return ReaderWords<true>::at(memory(2 + index), geometry_.slots);
 }
 
-FrameMemory::FrameMemory(FrameGeometry geometry)
-    : geometry_{geometry}, maker_{os::process_token()}, pool_{next_pool()} {}
+FrameMemory::FrameMemory(FrameGeometry geometry, std::uint64_t maker, std::uint64_t pool) noexcept
+    : geometry_{geometry}, maker_{maker}, pool_{pool} {}
 
 Result<std::shared_ptr<FrameMemory>> FrameMemory::create(const std::string& name, FrameGeometry geometry) {
   if (geometry.slots == 0 || geometry.slots > max_slots)
@@ -124,7 +125,7 @@ Result<std::shared_ptr<FrameMemory>> FrameMemory::create(const std::string& name
   const auto pixels = checked_multiply(stride, geometry.slots);
   if (!pixels) return fail(Errc::size_invalid, "a pool larger than memory");
 
-  const std::shared_ptr<FrameMemory> made{new FrameMemory{geometry}};
+  const std::shared_ptr<FrameMemory> made{new FrameMemory{geometry, os::process_token(), next_pool()}};
   const std::string prefix = "prong-frames-" + name;
   PRONG_TRY(made->make(prefix + "-pixels", *pixels));
   PRONG_TRY(made->make(prefix + "-stream", stream_size(geometry.slots)));
@@ -139,16 +140,65 @@ Result<void> FrameMemory::make(const std::string& name, std::size_t size) {
   // Allocated pages are cleared when they are first touched: that is done now, not in the first frame.
   PRONG_TRY_ASSIGN(const os::Mapping mapping, memory.map(os::Access::read_only));
   fault_in(mapping);
+  add_memory(std::move(memory));
+  return {};
+}
+
+void FrameMemory::add_memory(os::SharedMemory memory) {
   const int descriptor = memory.descriptor();
   memories_.push_back({.shared = std::move(memory), .inherited = os::InheritedDescriptor{descriptor}});
-  return {};
+}
+
+void FrameMemory::add_bell(os::EventFd bell) {
+  const int descriptor = bell.descriptor();
+  bells_.push_back({.event = std::move(bell), .inherited = os::InheritedDescriptor{descriptor}});
+}
+
+Result<FrameTicket> FrameMemory::ticket() {
+  const std::lock_guard guard{mutex_};
+  FrameTicket ticket{.slots = geometry_.slots,
+                     .slot_bytes = geometry_.slot_bytes,
+                     .readers = geometry_.readers,
+                     .policy = geometry_.policy,
+                     .pool = pool_,
+                     .memories = {},
+                     .bells = {}};
+  for (const Memory& memory : memories_)
+    if (memory.shared) ticket.memories.push_back(memory.shared->descriptor());
+  for (const Bell& bell : bells_)
+    if (bell.event) ticket.bells.push_back(bell.event->descriptor());
+  if (ticket.memories.size() != memories_.size() || ticket.bells.size() != bells_.size())
+    return fail(Errc::invalid_state, "this process has taken an end of the ring and cannot hand the others on");
+  return ticket;
+}
+
+Result<std::shared_ptr<FrameMemory>> FrameMemory::open(const FrameTicket& ticket) {
+  const FrameGeometry geometry{
+      .slots = ticket.slots, .slot_bytes = ticket.slot_bytes, .readers = ticket.readers, .policy = ticket.policy};
+  const auto misfit = [] { return fail(Errc::bad_message, "descriptors that are not those of such a ring"); };
+  if (geometry.slots == 0 || geometry.slots > max_slots || geometry.readers > max_readers ||
+      ticket.memories.size() != 2 + geometry.readers || ticket.bells.size() != 1 + geometry.readers)
+    return misfit();
+  PRONG_TRY_ASSIGN(const std::size_t stride, geometry.stride());
+  const auto pixels = checked_multiply(stride, geometry.slots);
+  if (!pixels) return misfit();
+  const std::shared_ptr<FrameMemory> opened{new FrameMemory{geometry, nobody, ticket.pool}};
+  for (std::size_t number = 0; number < ticket.memories.size(); ++number) {
+    PRONG_TRY_ASSIGN(auto memory, os::SharedMemory::open(os::UniqueFd{ticket.memories[number]}));
+    const std::size_t least = number == 0   ? *pixels
+                              : number == 1 ? stream_size(geometry.slots)
+                                            : reader_size(geometry.slots);
+    if (memory.size() < least) return misfit();
+    opened->add_memory(std::move(memory));
+  }
+  for (const std::int32_t bell : ticket.bells) opened->add_bell(os::EventFd::open(os::UniqueFd{bell}));
+  return opened;
 }
 
 Result<void> FrameMemory::make_bells() {
   for (std::size_t bell = 0; bell < 1 + geometry_.readers; ++bell) {
     PRONG_TRY_ASSIGN(auto made, os::EventFd::create());
-    const int descriptor = made.descriptor();
-    bells_.push_back({.event = std::move(made), .inherited = os::InheritedDescriptor{descriptor}});
+    add_bell(std::move(made));
   }
   return {};
 }

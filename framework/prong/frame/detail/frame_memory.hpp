@@ -5,6 +5,7 @@
 
 #include "prong/frame/detail/frame_words.hpp"
 #include "prong/frame/frame_policy.hpp"
+#include "prong/frame/frame_ticket.hpp"
 #include "prong/os/event_fd.hpp"
 #include "prong/os/inherited.hpp"
 #include "prong/os/shared_memory.hpp"
@@ -85,7 +86,7 @@ class RoleMapping {
   std::unique_ptr<std::vector<os::Mapping>> mappings_;  // Pixels, stream, readers.
 };
 
-/// The descriptors of one ring, made before the fork, and this process's part in it.
+/// The descriptors of one ring, made before the fork or given to this process, and this process's part in it.
 ///
 /// Thread safety: all members from any thread.
 /// After fork: the child has the descriptors until it takes a role, and then those that the role needs.
@@ -93,6 +94,12 @@ class FrameMemory {
  public:
   /// Fails with: size_invalid, invalid_argument, system.
   [[nodiscard]] static Result<std::shared_ptr<FrameMemory>> create(const std::string& name, FrameGeometry geometry);
+
+  /// Opens what another process has made and this one was given. Takes over the descriptors.
+  /// Fails with: bad_message if they are not those of such a ring.
+  [[nodiscard]] static Result<std::shared_ptr<FrameMemory>> open(const FrameTicket& ticket);
+  /// Fails with: invalid_state if this process has closed some of the descriptors.
+  [[nodiscard]] Result<FrameTicket> ticket();
 
   /// Takes an end for this process until give_up(). Requires: not the viewer's role.
   /// Fails with: invalid_state if somebody has it, or if this process took another end; system.
@@ -119,9 +126,11 @@ class FrameMemory {
     os::InheritedDescriptor inherited;
   };
 
-  explicit FrameMemory(FrameGeometry geometry);
+  FrameMemory(FrameGeometry geometry, std::uint64_t maker, std::uint64_t pool) noexcept;
   [[nodiscard]] Result<void> make(const std::string& name, std::size_t size);
   [[nodiscard]] Result<void> make_bells();
+  void add_memory(os::SharedMemory memory);
+  void add_bell(os::EventFd bell);
   [[nodiscard]] Result<std::shared_ptr<const RoleMapping>> map(Role role);
   [[nodiscard]] Result<os::Mapping> map_one(const os::SharedMemory& memory, bool writable) const;
   [[nodiscard]] bool is_maker() const noexcept;

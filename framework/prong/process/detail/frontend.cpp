@@ -100,10 +100,10 @@ void MessageProcess::Frontend::start() {
   begin(std::move(*life));
 }
 
-void MessageProcess::Frontend::start_spawned(ServedMain main, std::vector<std::byte> arguments) {
+void MessageProcess::Frontend::start_spawned(detail::SpawnRecipe recipe) {
   require_created();
   const std::lock_guard one_at_a_time{start_mutex_};
-  spawned_by_ = SpawnedBy{main, std::move(arguments)};
+  spawned_by_ = std::move(recipe);
   ForkServer* const server = ForkServer::current();
   if (server == nullptr)
     throw_error(Error{Errc::not_started, "process '" + name_ + "' cannot be spawned: this program has no fork server"});
@@ -158,7 +158,8 @@ Result<MessageProcess::Frontend::Life> MessageProcess::Frontend::fork_here(const
 Result<MessageProcess::Frontend::Life> MessageProcess::Frontend::fork_by_server(ForkServer& server,
                                                                                 const detail::BackendSeat& seat,
                                                                                 Deadline deadline) {
-  const std::vector<int>& inherited = owner_.inherited_;
+  std::vector<int> inherited = owner_.inherited_;
+  if (spawned_by_) inherited.insert(inherited.end(), spawned_by_->descriptors.begin(), spawned_by_->descriptors.end());
   const std::vector<std::byte> payload =
       detail::seat_payload(serial_, seat, inherited, spawned_by_ ? Bytes{spawned_by_->arguments} : Bytes{});
   std::vector<int> descriptors = seat.descriptors();

@@ -11,6 +11,7 @@
 #include "prong/process/detail/reader_thread.hpp"
 #include "prong/process/fork_server.hpp"
 #include "prong/process/message_process.hpp"
+#include "prong/process/spawn.hpp"
 
 #include <memory>
 #include <mutex>
@@ -29,8 +30,8 @@ class MessageProcess::Frontend final : private link::PeerLife, private actor::Pr
   void check_process(const char* member) const;
   void start();
   void start_in_thread();
-  /// Starts a process that no copy of this program knows: `main` makes it from `arguments`.
-  void start_spawned(ServedMain main, std::vector<std::byte> arguments);
+  /// Starts a process that no copy of this program knows.
+  void start_spawned(detail::SpawnRecipe recipe);
   Result<void> restart(Deadline deadline);
   Result<void> wait_ready(Deadline deadline);
   Result<void> send(const MessageObject& message, Deadline deadline);
@@ -70,11 +71,6 @@ class MessageProcess::Frontend final : private link::PeerLife, private actor::Pr
   [[nodiscard]] Deadline default_deadline() const noexcept { return Deadline::after(options_.default_deadline); }
 
  private:
-  struct SpawnedBy {
-    ServedMain main = nullptr;
-    std::vector<std::byte> arguments;
-  };
-
   Error peer_gone() override;
   void peer_replaced() override;
   void peer_is_bad(const Error& why) override;
@@ -106,7 +102,7 @@ class MessageProcess::Frontend final : private link::PeerLife, private actor::Pr
   const int parent_pid_;
   std::uint64_t serial_ = 0;
   bool ignore_sigint_ = false;
-  std::optional<SpawnedBy> spawned_by_;
+  std::optional<detail::SpawnRecipe> spawned_by_;
   std::atomic<ProcessState> state_{ProcessState::created};
   std::atomic<std::uint64_t> incarnation_{0};
   std::optional<LogRing> log_ring_;  // of the reader; not there in a backend that was spawned, as the link is not

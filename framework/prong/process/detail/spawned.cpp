@@ -115,9 +115,9 @@ int Spawner::run(MessageProcess& process, const BackendSeat& seat) {
   return process.frontend_->backend_main(seat);
 }
 
-void Spawner::start(MessageProcess& process, ServedMain main, std::vector<std::byte> arguments) {
+void Spawner::start(MessageProcess& process, SpawnRecipe recipe) {
   static_cast<void>(process.logger());
-  process.frontend_->start_spawned(main, std::move(arguments));
+  process.frontend_->start_spawned(std::move(recipe));
 }
 
 }  // namespace prong::detail
