@@ -340,7 +340,7 @@ void FrontendLink::promote_one() {
   if (role_taken_) return;
   for (Sleeper* const sleeper : sleepers_) {
     sleeper->rouse();
-    // What it waits for is there, perhaps by the peer's doing, which nobody has told it of: it leaves, and does not read.
+    // What it waits for is there, perhaps by the peer's doing, and nobody has told it: it leaves and reads nothing.
     if ((*sleeper->done)()) continue;
     sleeper->promoted = true;
     return;
