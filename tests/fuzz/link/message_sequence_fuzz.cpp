@@ -89,7 +89,7 @@ class Attack {
         return;
       case 1:
       case 2: return send_message();
-      case 3: return push({}, script_.bytes(script_.number<std::uint8_t>()), Lane::data);
+      case 3: return push(script_.bytes(script_.number<std::uint8_t>()), {}, Lane::data);
       case 4:
         if (!replies_.empty()) static_cast<void>(link_->cancel(*pick().get()));
         return;
