@@ -11,8 +11,13 @@ namespace prong::loop {
 // polled is never interrupted by a post.
 class AsioGuest::Implementation final : public Blocker {
  public:
-  explicit Implementation(EventLoop& loop)
-      : loop_{loop}, work_{context_.get_executor()}, loop_descriptor_{context_, loop.descriptor()} {
+  Implementation(EventLoop& loop, std::unique_ptr<boost::asio::io_context> own, boost::asio::io_context& context)
+      : loop_{loop},
+        own_{std::move(own)},
+        context_{context},
+        work_{context_.get_executor()},
+        loop_descriptor_{context_, loop.descriptor()} {
+    context_.restart();  // one that has run out of work before says that it is stopped
     loop_.set_blocker(this);
   }
   ~Implementation() override {
@@ -47,14 +52,22 @@ class AsioGuest::Implementation final : public Blocker {
   }
 
   EventLoop& loop_;
-  boost::asio::io_context context_{1};
+  std::unique_ptr<boost::asio::io_context> own_;  // null where it is the user's
+  boost::asio::io_context& context_;
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
   boost::asio::posix::stream_descriptor loop_descriptor_;
   bool watching_ = false;
   bool loop_is_ready_ = false;
 };
 
-AsioGuest::AsioGuest(EventLoop& loop) : implementation_{std::make_unique<Implementation>(loop)} {}
+AsioGuest::AsioGuest(EventLoop& loop) {
+  auto own = std::make_unique<boost::asio::io_context>(1);
+  boost::asio::io_context& context = *own;
+  implementation_ = std::make_unique<Implementation>(loop, std::move(own), context);
+}
+
+AsioGuest::AsioGuest(EventLoop& loop, boost::asio::io_context& context)
+    : implementation_{std::make_unique<Implementation>(loop, nullptr, context)} {}
 
 AsioGuest::~AsioGuest() = default;
 

@@ -19,8 +19,11 @@ namespace prong::loop {
 /// Thread safety: made, used and destroyed in the loop's thread; the io_context is as thread-safe as Asio says.
 class AsioGuest {
  public:
-  /// Requires: `loop` outlives the guest and has no other blocker. Throws what Asio throws when descriptors run out.
+  /// Makes an io_context. Requires: `loop` outlives the guest and has no other blocker. Throws what Asio throws when
+  /// descriptors run out.
   explicit AsioGuest(EventLoop& loop);
+  /// The same for the user's own io_context. Requires: it outlives the guest, and nothing else runs it meanwhile.
+  AsioGuest(EventLoop& loop, boost::asio::io_context& context);
   ~AsioGuest();
   AsioGuest(const AsioGuest&) = delete;
   AsioGuest& operator=(const AsioGuest&) = delete;

@@ -88,6 +88,7 @@ void EventLoop::unwatch(std::uint64_t id) noexcept {
 
 void EventLoop::add_source(Source& source) {
   sources_.push_back(&source);
+  touch();
 }
 
 void EventLoop::remove_source(Source& source) noexcept {
@@ -97,7 +98,12 @@ void EventLoop::remove_source(Source& source) noexcept {
 TimerId EventLoop::add_timer(Deadline when, std::function<void()> handler) {
   const TimerId id = ++last_timer_;
   timers_.emplace(std::pair{when.nanoseconds(), id}, std::move(handler));
+  if (timers_.begin()->first.second == id) touch();
   return id;
+}
+
+Deadline EventLoop::next_timer() const noexcept {
+  return timers_.empty() ? Deadline::never() : Deadline::from_nanoseconds(timers_.begin()->first.first);
 }
 
 void EventLoop::cancel_timer(TimerId id) noexcept {
@@ -113,10 +119,16 @@ void EventLoop::post(std::function<void()> work) {
   }
   // SYNC POINT with asleep_ store in prepare_sleep: the loop sees the work or we see that it sleeps.
   has_posted_.store(true, std::memory_order_seq_cst);
-  if (asleep_.load(std::memory_order_seq_cst)) {
-    const std::uint64_t one = 1;
-    [[maybe_unused]] const auto written = ::write(wake_.get(), &one, sizeof one);
-  }
+  if (asleep_.load(std::memory_order_seq_cst)) wake();
+}
+
+void EventLoop::wake() noexcept {
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const auto written = ::write(wake_.get(), &one, sizeof one);
+}
+
+void EventLoop::touch() noexcept {
+  if (armed_) wake();
 }
 
 void EventLoop::stop() {
@@ -143,8 +155,7 @@ Result<bool> EventLoop::run_once(Deadline deadline) {
   bool done = work_sources();
   done = run_posted() || done;
   done = run_timers() || done;
-  if (!timers_.empty())
-    deadline = Deadline::earlier(deadline, Deadline::from_nanoseconds(timers_.begin()->first.first));
+  deadline = Deadline::earlier(deadline, next_timer());
   // Even a busy turn looks at the descriptors, without waiting: no source can starve them.
   if (done) deadline = Deadline::now();
   if (!done && !prepare_sleep()) deadline = Deadline::now();

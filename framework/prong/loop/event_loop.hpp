@@ -94,6 +94,8 @@ class EventLoop {
   TimerId add_timer(Deadline when, std::function<void()> handler);
   /// Forgets a timer; one that has run or was cancelled is no error.
   void cancel_timer(TimerId id) noexcept;
+  /// Returns when the next timer is due; never, if there is none.
+  [[nodiscard]] Deadline next_timer() const noexcept;
 
   /// Runs `work` in the loop's thread, after what was posted before. Blocks: never.
   void post(std::function<void()> work);
@@ -104,6 +106,9 @@ class EventLoop {
   /// For those who sleep on descriptor() themselves: prepares the sources to be woken through it until the next
   /// run_once(). Returns false if there is something to do already.
   [[nodiscard]] bool arm();
+  /// Has a loop that is armed look again: for who gives a source work, in the loop's thread, outside of a turn. Does
+  /// nothing while the loop is not armed.
+  void touch() noexcept;
   /// Runs until stop(); one that came before makes it return at once.
   Result<void> run();
   /// Makes run() return after the current turn.
@@ -122,6 +127,7 @@ class EventLoop {
 
   EventLoop(os::UniqueFd epoll, os::UniqueFd wake) noexcept : epoll_{std::move(epoll)}, wake_{std::move(wake)} {}
   Result<void> add_wake();
+  void wake() noexcept;
   void unwatch(std::uint64_t id) noexcept;
   bool work_sources();
   bool run_posted();

@@ -33,10 +33,12 @@ LoopUnit::~LoopUnit() {
 }
 
 void LoopUnit::exec_later(caf::resumable* actor) {
-  if (in_loop())
-    ready_.push_back(actor);
-  else
+  if (!in_loop()) {
     loop_.post([this, actor] { ready_.push_back(actor); });
+    return;
+  }
+  ready_.push_back(actor);
+  loop_.touch();
 }
 
 bool LoopUnit::work() {
