@@ -13,6 +13,18 @@ std::chrono::steady_clock::time_point time_point(Deadline deadline) {
   return Deadline::Clock::time_point{std::chrono::nanoseconds{deadline.nanoseconds()}};
 }
 
+MessageHeader withdrawal() noexcept {
+  MessageHeader header{};
+  header.kind = MessageKind::cancel;
+  header.flags = MessageFlags::withdrawn;
+  header.deadline = Deadline::never().nanoseconds();
+  return header;
+}
+
+Error impossible_position() {
+  return Error{Errc::bad_message, "the peer wrote an impossible ring position"};
+}
+
 }  // namespace
 
 Connection::Connection(transport::Port port, Trust peer, std::size_t max_message) noexcept
@@ -92,12 +104,44 @@ Result<void> Connection::send_locked(Lane lane, MessageHeader header, Bytes payl
   }
 }
 
+Result<bool> Connection::try_send(MessageHeader header, Bytes payload, std::size_t& sent) {
+  const std::lock_guard lock{lanes_[0].mutex};
+  const std::size_t room = port_.max_record_size(Lane::data) - sizeof(MessageHeader);
+  std::byte bytes[sizeof(MessageHeader)];
+  do {
+    const Bytes rest = payload.subspan(sent);
+    const Bytes part = rest.first(std::min(room, rest.size()));
+    unfinished_ = part.size() < rest.size();
+    header.flags = unfinished_ ? MessageFlags::more : MessageFlags::none;
+    header.length = static_cast<std::uint32_t>(part.size());
+    write_header(header, bytes);
+    const Push pushed = port_.try_send(Lane::data, bytes, part);
+    if (pushed == Push::broken) return impossible_position();
+    if (pushed == Push::full) {
+      unfinished_ = sent > 0;
+      return false;
+    }
+    sent += part.size();
+    port_.flush(Lane::data);
+  } while (unfinished_);
+  data_position_.store(port_.sent(Lane::data), std::memory_order_release);
+  return true;
+}
+
+Result<bool> Connection::try_withdraw() {
+  const std::lock_guard lock{lanes_[0].mutex};
+  std::byte bytes[sizeof(MessageHeader)];
+  write_header(withdrawal(), bytes);
+  const Push pushed = port_.try_send(Lane::data, bytes, {});
+  if (pushed == Push::broken) return impossible_position();
+  if (pushed == Push::full) return false;
+  unfinished_ = false;
+  port_.flush(Lane::data);
+  return true;
+}
+
 Result<void> Connection::withdraw_unfinished(WhenFull when_full, Deadline deadline, const SpaceWait& wait) {
-  MessageHeader header{};
-  header.kind = MessageKind::cancel;
-  header.flags = MessageFlags::withdrawn;
-  header.deadline = Deadline::never().nanoseconds();
-  PRONG_TRY(push(Lane::data, header, {}, when_full, deadline, wait));
+  PRONG_TRY(push(Lane::data, withdrawal(), {}, when_full, deadline, wait));
   unfinished_ = false;
   port_.flush(Lane::data);
   return {};
@@ -122,7 +166,7 @@ Result<void> Connection::push(Lane lane, const MessageHeader& header, Bytes payl
     if (!waited) return std::move(waited).error().with_context("the queue to the other side is full");
     if (pushed == Push::full) pushed = port_.try_send(lane, bytes, payload);
   }
-  if (pushed == Push::broken) return fail(Errc::bad_message, "the peer wrote an impossible ring position");
+  if (pushed == Push::broken) return impossible_position();
   return {};
 }
 
@@ -137,12 +181,12 @@ void Connection::finish_space_wait() {
   if (--space_waiters_ == 0) port_.finish_space_wait();
 }
 
-Result<std::size_t> Connection::receive(std::size_t limit, const Handler& handler) {
+Result<std::size_t> Connection::receive(std::size_t limit, const Handler& handler, Intake intake) {
   std::size_t count = 0;
   Step step = Step::received;
   while (count < limit && step != Step::received_last) {
     PRONG_TRY_ASSIGN(step, receive_one(Lane::control, handler));
-    if (step == Step::nothing) {
+    if (step == Step::nothing && intake == Intake::all) {
       PRONG_TRY_ASSIGN(step, receive_one(Lane::data, handler));
     }
     if (step == Step::nothing) break;

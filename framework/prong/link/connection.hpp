@@ -30,6 +30,12 @@ enum class WhenFull : std::uint8_t {
   block,   ///< Wait for room until the deadline.
 };
 
+/// Which lanes are received from.
+enum class Intake : std::uint8_t {
+  all,
+  control_only,  ///< What is on the data lane stays there.
+};
+
 /// Sends and receives whole messages of any size up to a limit.
 ///
 /// Thread safety: send() from any thread; receive() from one thread at a time.
@@ -53,10 +59,19 @@ class Connection {
   [[nodiscard]] Result<void> send(transport::Lane lane, MessageHeader header, Bytes payload, WhenFull when_full,
                                   Deadline deadline, const SpaceWait& wait, std::uint64_t epoch = 0);
 
+  /// Sends as much of a message on the data lane as there is room for, behind the first `sent` bytes of its payload,
+  /// which went before; returns whether all of it is sent now. Blocks: never, but for other threads that send.
+  ///
+  /// A message that was begun is continued, or taken back with try_withdraw(), before anything else is sent there.
+  /// Fails with: bad_message.
+  [[nodiscard]] Result<bool> try_send(MessageHeader header, Bytes payload, std::size_t& sent);
+  /// Takes back a message that try_send() has begun; returns whether there was room to say so. Fails with: bad_message.
+  [[nodiscard]] Result<bool> try_withdraw();
+
   /// Calls `handler` for the messages that have arrived, control lane first, at most `limit` of them and until it
   /// returns false, and returns how many there were. The payload is valid during the call.
   /// Fails with: bad_message; nothing may be received after that.
-  [[nodiscard]] Result<std::size_t> receive(std::size_t limit, const Handler& handler);
+  [[nodiscard]] Result<std::size_t> receive(std::size_t limit, const Handler& handler, Intake intake = Intake::all);
 
   [[nodiscard]] transport::Port& port() noexcept { return port_; }
   [[nodiscard]] const transport::Port& port() const noexcept { return port_; }

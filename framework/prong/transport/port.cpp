@@ -110,6 +110,13 @@ bool Port::prepare_sleep() noexcept {
   return false;
 }
 
+bool Port::prepare_control_sleep() noexcept {
+  receive_sleep_.announce();
+  if (!has_records(Lane::control)) return true;
+  receive_sleep_.withdraw();
+  return false;
+}
+
 void Port::finish_sleep() noexcept {
   receive_sleep_.withdraw();
 }

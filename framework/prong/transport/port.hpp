@@ -56,6 +56,8 @@ class Port {
 
   /// Announces that the receiver is about to sleep on descriptor(). Returns false if there is something to receive.
   [[nodiscard]] bool prepare_sleep() noexcept;
+  /// The same for a receiver that takes nothing from the data lane now: only the control lane keeps it awake.
+  [[nodiscard]] bool prepare_control_sleep() noexcept;
   /// Withdraws the announcement.
   void finish_sleep() noexcept;
   /// Announces that the sender is about to sleep on descriptor() until there is space on the data lane.
