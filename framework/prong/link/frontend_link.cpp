@@ -272,7 +272,11 @@ bool FrontendLink::wait_core(const std::function<bool()>& done, Deadline deadlin
       const bool nested = role_depth_++ > 0;
       read_until(wait);
       --role_depth_;
-      if (nested) return done();
+      if (nested) {
+        // This wait was in a handler of the loop, which may have been ready to sleep.
+        if (loop::EventLoop* const loop = loop_.load(std::memory_order_acquire)) loop->touch();
+        return done();
+      }
       leave_role();
       if (deadline.has_passed()) break;
       continue;
@@ -493,6 +497,7 @@ void FrontendLink::close(const Error& why) {
   {
     const std::lock_guard lock{role_mutex_};
     for (Sleeper* const sleeper : sleepers_) sleeper->rouse();
+    for (auto& handler : take_watchers_locked(&why)) handlers.push_back(std::move(handler));
   }
   for (const auto& handler : handlers) handler();
 }
@@ -511,9 +516,59 @@ void FrontendLink::wake_sleepers() {
   // SYNC POINT with the fence in wait_core: either we see the sleeper, or it sees what we did.
   std::atomic_thread_fence(std::memory_order_seq_cst);
   if (sleeper_count_.load(std::memory_order_relaxed) == 0) return;
+  std::vector<std::function<void()>> handlers;
+  {
+    const std::lock_guard lock{role_mutex_};
+    for (Sleeper* const sleeper : sleepers_)
+      if ((*sleeper->done)()) sleeper->rouse();
+    handlers = take_watchers_locked(nullptr);
+  }
+  for (const auto& handler : handlers) handler();
+}
+
+std::vector<std::function<void()>> FrontendLink::take_watchers_locked(const Error* closed) {
+  std::vector<std::function<void()>> handlers;
+  std::erase_if(watchers_, [&](Watching& one) {
+    if (one.done())
+      handlers.emplace_back([handler = std::move(one.handler)] { handler(nullptr); });
+    else if (closed != nullptr)
+      handlers.emplace_back([handler = std::move(one.handler), why = *closed] { handler(&why); });
+    else
+      return false;
+    sleeper_count_.fetch_sub(1, std::memory_order_relaxed);
+    return true;
+  });
+  return handlers;
+}
+
+FrontendLink::Watcher FrontendLink::when(std::function<bool()> done, WatchHandler handler) {
+  std::optional<Error> closed;
+  {
+    const std::lock_guard lock{role_mutex_};
+    // SYNC POINT with the fence in wake_sleepers: either the reader sees the watcher, or we see what it did.
+    sleeper_count_.fetch_add(1, std::memory_order_seq_cst);
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    if (!done()) {
+      if (!is_closed_.load(std::memory_order_relaxed)) {
+        watchers_.push_back({++last_watcher_, std::move(done), std::move(handler)});
+        return last_watcher_;
+      }
+      closed = closed_;
+    }
+    sleeper_count_.fetch_sub(1, std::memory_order_relaxed);
+  }
+  handler(closed ? &*closed : nullptr);
+  return 0;
+}
+
+FrontendLink::Watcher FrontendLink::when_message(Box box, WatchHandler handler) {
+  return when([&inbox = boxes_[static_cast<std::size_t>(box)]] { return !inbox.empty(); }, std::move(handler));
+}
+
+void FrontendLink::forget(Watcher watcher) noexcept {
   const std::lock_guard lock{role_mutex_};
-  for (Sleeper* const sleeper : sleepers_)
-    if ((*sleeper->done)()) sleeper->rouse();
+  const auto forgotten = std::erase_if(watchers_, [&](const Watching& one) { return one.watcher == watcher; });
+  sleeper_count_.fetch_sub(forgotten, std::memory_order_relaxed);
 }
 
 // --- The peer and the loop -----------------------------------------------------------------------------------------

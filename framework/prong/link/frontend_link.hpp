@@ -86,6 +86,17 @@ class FrontendLink final : public Driver, private loop::Source {
   bool cancel(ReplyState& state) override;
   /// Waits until `descriptor` is readable. Fails with: deadline_exceeded, peer_gone()'s.
   [[nodiscard]] Result<void> wait_readable(int descriptor, Deadline deadline);
+  /// Names a handler that waits. 0 names none.
+  using Watcher = std::uint64_t;
+  /// Told that what it waited for holds, by null, or what the link closed with first.
+  using WatchHandler = std::function<void(const Error* closed)>;
+  /// Calls `handler` once when `done` holds or the link closes: in here if that is so now, else in the reader's thread.
+  /// `done` may be called by any thread that reads or waits. Blocks: never; somebody else must read.
+  Watcher when(std::function<bool()> done, WatchHandler handler);
+  /// As when(), with the box not being empty for `done`.
+  Watcher when_message(Box box, WatchHandler handler);
+  /// Forgets a handler; one that was called is no error. It may just be about to be called.
+  void forget(Watcher watcher) noexcept;
   /// Waits until the link has ended, for instance because the peer exited. Fails with: deadline_exceeded.
   [[nodiscard]] Result<void> wait_closed(Deadline deadline);
   /// Waits until `done` holds, receiving meanwhile. `done` may be called by any waiting thread.
@@ -106,7 +117,7 @@ class FrontendLink final : public Driver, private loop::Source {
   /// Makes `loop` the reader, and this the thread that runs it. Fails with: invalid_state if another one is, system.
   [[nodiscard]] Result<void> attach(loop::EventLoop& loop);
   void detach() noexcept;
-  [[nodiscard]] bool attached() const noexcept { return loop_.load(std::memory_order_acquire) != nullptr; }
+  [[nodiscard]] bool attached() const noexcept override { return loop_.load(std::memory_order_acquire) != nullptr; }
 
   /// Returns why the link is closed, or nothing while it is open.
   [[nodiscard]] std::optional<Error> closed() const;
@@ -136,9 +147,16 @@ class FrontendLink final : public Driver, private loop::Source {
   FrontendLink(std::string name, const LinkOptions& options, PeerLife& life,
                std::unique_ptr<transport::Segment> segment, transport::Port port, os::UniqueFd epoll);
 
+  struct Watching {
+    Watcher watcher = 0;
+    std::function<bool()> done;
+    WatchHandler handler;
+  };
+
   bool work() override;
   [[nodiscard]] bool prepare_sleep() override;
   void finish_sleep() override;
+  std::vector<std::function<void()>> take_watchers_locked(const Error* closed);
 
   Result<void> reopen_as_reader(transport::Segment segment, int death_descriptor, Deadline deadline);
   Result<void> reopen_in_loop(loop::EventLoop& loop, transport::Segment segment, int death_descriptor,
@@ -205,6 +223,8 @@ class FrontendLink final : public Driver, private loop::Source {
   int role_depth_ = 0;                    // of the reader: a handler that runs in it may wait, too
   std::atomic<bool> role_wanted_{false};  // by a loop that is being attached
   std::list<Sleeper*> sleepers_;
+  std::vector<Watching> watchers_;
+  Watcher last_watcher_ = 0;
   std::atomic<std::size_t> sleeper_count_{0};
   std::optional<Error> closed_;  // why, the last time
   std::atomic<bool> is_closed_{false};

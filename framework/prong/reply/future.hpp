@@ -43,6 +43,10 @@ class Future {
     return state_->ready();
   }
 
+  /// Tells whether the outcome arrives though no thread waits for it: it is there, it is made in this process, or a
+  /// loop reads for the process that it comes from.
+  [[nodiscard]] bool arrives_by_itself() const noexcept { return state_->ready() || state_->arrives_by_itself(); }
+
   /// Waits for the outcome; tells whether it is there.
   ///
   /// The waiting thread reads the replies of its process meanwhile, its own and those of others.

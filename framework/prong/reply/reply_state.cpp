@@ -18,6 +18,7 @@ class RemoteReply final : public ReplyState {
     if (!ready()) driver_->drive(*this, deadline);
   }
   bool cancel() override { return !ready() && driver_->cancel(*this); }
+  bool arrives_by_itself() const noexcept override { return driver_->attached(); }
 
  protected:
   void end_by_deadline() override { driver_->expire(*this); }

@@ -26,6 +26,8 @@ class Driver {
   virtual void expire(ReplyState& state) = 0;
   /// Asks that the request ends, and ends `state` if it has not begun; tells whether it did. Blocks: never.
   virtual bool cancel(ReplyState& state) = 0;
+  /// Tells whether outcomes arrive though no thread waits.
+  [[nodiscard]] virtual bool attached() const noexcept = 0;
 };
 
 /// One outcome, given once and taken once: bytes or an Error.
@@ -44,6 +46,8 @@ class ReplyState {
   }
   /// Returns when ready or when the deadline has passed.
   virtual void wait(Deadline deadline) = 0;
+  /// Tells whether it gets ready though no thread waits.
+  [[nodiscard]] virtual bool arrives_by_itself() const noexcept { return true; }
   /// Returns when the request itself is given up, as its sender asked.
   [[nodiscard]] Deadline deadline() const noexcept { return deadline_; }
   /// Ends the request because its deadline has passed. It is ready afterwards, with whatever came first.

@@ -14,6 +14,7 @@ class NoDriver final : public Driver {
   void drive(ReplyState&, Deadline) override {}
   void expire(ReplyState& state) override { state.fail(Error{Errc::deadline_exceeded, "late"}); }
   bool cancel(ReplyState& state) override { return state.fail(Error{Errc::cancelled, "given up"}); }
+  bool attached() const noexcept override { return false; }
 };
 
 class PendingReplies_ : public ::testing::Test {
