@@ -6,7 +6,9 @@
 
 #include <caf/event_based_actor.hpp>
 #include <caf/mailbox_element.hpp>
+#include <caf/typed_response_promise.hpp>
 
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -41,9 +43,14 @@ class Receiver final : public caf::event_based_actor {
   caf::behavior make_behavior() override {
     return {[this](const Intercom& message) { handler_(message.header, message.payload()); },
             [this](const MessageObject& message) -> caf::result<Value> {
-              Result<Value> value = local_(message);
-              if (value) return std::move(*value);
-              return to_caf(value.error());
+              const auto promise = std::make_shared<caf::typed_response_promise<Value>>(make_response_promise<Value>());
+              local_(message, [promise](Result<Value> value) {
+                if (value)
+                  promise->deliver(std::move(*value));
+                else
+                  promise->deliver(to_caf(value.error()));
+              });
+              return *promise;
             }};
   }
 

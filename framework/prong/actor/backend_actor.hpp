@@ -25,8 +25,10 @@ class BackendActor {
  public:
   /// Runs one message of the intercom. Must not throw.
   using Handler = std::function<void(const MessageHeader&, Bytes)>;
-  /// Answers a MessageObject that an actor of this process sent. Must not throw.
-  using LocalHandler = std::function<Result<Value>(const MessageObject&)>;
+  /// Takes the answer to a local message; called once, in the loop's thread. Must not throw.
+  using Answer = std::function<void(Result<Value>)>;
+  /// Answers a MessageObject that an actor of this process sent, at once or later. Must not throw.
+  using LocalHandler = std::function<void(const MessageObject&, Answer)>;
 
   /// Requires: `loop` outlives the actor.
   BackendActor(loop::EventLoop& loop, Handler handler, LocalHandler local);

@@ -12,6 +12,12 @@
 
 namespace prong::actor {
 
+/// What the caller of a handler gets: what it returns, or, specialised, what that gives later.
+template <class Returned>
+struct HandlerValue {
+  using type = Returned;
+};
+
 /// What a handler's type says: its class, its parameters without references, and its value.
 template <class Member>
 struct HandlerTraits;
@@ -19,7 +25,8 @@ struct HandlerTraits;
 template <class Class_, class Return, class... Parameters>
 struct HandlerTraits<Return (Class_::*)(Parameters...)> {
   using Class = Class_;
-  using Value = std::decay_t<Return>;
+  using Returned = std::decay_t<Return>;
+  using Value = typename HandlerValue<Returned>::type;
   using Arguments = std::tuple<std::decay_t<Parameters>...>;
   static constexpr std::size_t arity = sizeof...(Parameters);
 };
@@ -37,12 +44,12 @@ inline constexpr char handler_key = 0;
 
 namespace detail {
 
+/// The arguments of a handler and how they reach it.
 template <class Base, auto Handler>
-struct Calls {
+struct HandlerArguments {
   using Traits = HandlerTraits<decltype(Handler)>;
   using Class = typename Traits::Class;
   using Arguments = typename Traits::Arguments;
-  using Returned = typename Traits::Value;
 
   static Class& object(void* process) { return static_cast<Class&>(*static_cast<Base*>(process)); }
 
@@ -51,16 +58,25 @@ struct Calls {
         [&](auto&... values) -> decltype(auto) { return (object(process).*Handler)(std::move(values)...); }, arguments);
   }
 
-  static Result<void> typed(void* process, const Command& command, Bytes bytes, std::vector<std::byte>& reply) {
+  static Result<Arguments> from_bytes(const Command& command, Bytes bytes) {
     Result<Arguments> arguments = decode<Arguments>(bytes);
     if (!arguments) return std::move(arguments).error().with_context("arguments of command '" + command.name + "'");
-    if constexpr (std::is_void_v<Returned>)
-      apply(process, *arguments);
-    else
-      encode(static_cast<const Returned&>(apply(process, *arguments)), reply);
-    return {};
+    return arguments;
   }
 
+  static Result<Arguments> from_message(const Command& command, const MessageObject& message) {
+    PRONG_TRY(check_argument_names(command, message));
+    Arguments arguments{};
+    Result<void> all{};
+    [&]<std::size_t... index>(std::index_sequence<index...>) {
+      static_cast<void>(((all = read<index>(command, message, arguments), static_cast<bool>(all)) && ...));
+    }
+    (std::make_index_sequence<Traits::arity>{});
+    if (!all) return std::move(all).error();
+    return arguments;
+  }
+
+ private:
   template <std::size_t index>
   static Result<void> read(const Command& command, const MessageObject& message, Arguments& arguments) {
     using Argument = std::tuple_element_t<index, Arguments>;
@@ -71,30 +87,38 @@ struct Calls {
     std::get<index>(arguments) = std::move(*read);
     return {};
   }
+};
+
+template <class Base, auto Handler>
+struct Calls : HandlerArguments<Base, Handler> {
+  using This = HandlerArguments<Base, Handler>;
+  using Returned = typename This::Traits::Value;
+
+  static Result<void> typed(void* process, const Command& command, Bytes bytes, std::vector<std::byte>& reply) {
+    PRONG_TRY_ASSIGN(auto arguments, This::from_bytes(command, bytes));
+    if constexpr (std::is_void_v<Returned>)
+      This::apply(process, arguments);
+    else
+      encode(static_cast<const Returned&>(This::apply(process, arguments)), reply);
+    return {};
+  }
 
   static Result<prong::Value> named(void* process, const Command& command, const MessageObject& message) {
-    PRONG_TRY(check_argument_names(command, message));
-    Arguments arguments{};
-    Result<void> all{};
-    [&]<std::size_t... index>(std::index_sequence<index...>) {
-      static_cast<void>(((all = read<index>(command, message, arguments), static_cast<bool>(all)) && ...));
-    }
-    (std::make_index_sequence<Traits::arity>{});
-    if (!all) return std::move(all).error();
+    PRONG_TRY_ASSIGN(auto arguments, This::from_message(command, message));
     if constexpr (std::is_void_v<Returned>) {
-      apply(process, arguments);
+      This::apply(process, arguments);
       return prong::Value{};
     } else {
-      return prong::Value(apply(process, arguments));
+      return prong::Value(This::apply(process, arguments));
     }
   }
 };
 
 }  // namespace detail
 
-/// Makes the command `name` of a member function of a class derived from Base.
+/// Describes the command `name` of a member function of a class derived from Base; how it is called is left open.
 template <class Base, auto Handler, class... Parameters>
-[[nodiscard]] Command make_command(std::string name, Parameters&&... parameters) {
+[[nodiscard]] Command describe_command(std::string name, Parameters&&... parameters) {
   using Traits = HandlerTraits<decltype(Handler)>;
   static_assert(std::is_base_of_v<Base, typename Traits::Class>, "a handler is a member function of the process class");
   static_assert(sizeof...(Parameters) == Traits::arity,
@@ -103,6 +127,13 @@ template <class Base, auto Handler, class... Parameters>
   command.name = std::move(name);
   (command.parameters.push_back(std::forward<Parameters>(parameters)), ...);
   command.key = &handler_key<Handler>;
+  return command;
+}
+
+/// Makes the command `name` of a member function of a class derived from Base.
+template <class Base, auto Handler, class... Parameters>
+[[nodiscard]] Command make_command(std::string name, Parameters&&... parameters) {
+  Command command = describe_command<Base, Handler>(std::move(name), std::forward<Parameters>(parameters)...);
   command.call_typed = &detail::Calls<Base, Handler>::typed;
   command.call_named = &detail::Calls<Base, Handler>::named;
   return command;

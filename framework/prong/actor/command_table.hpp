@@ -69,6 +69,7 @@ class CommandTable {
   [[nodiscard]] std::uint16_t number_of(const Command& command) const noexcept {
     return static_cast<std::uint16_t>(&command - commands_.data());
   }
+  [[nodiscard]] std::size_t size() const noexcept { return commands_.size(); }
   /// Returns the command with this number, or null.
   [[nodiscard]] const Command* find(std::uint16_t number) const noexcept {
     return number < commands_.size() ? &commands_[number] : nullptr;

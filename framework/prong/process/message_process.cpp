@@ -237,6 +237,14 @@ ReplyReference MessageProcess::send_call(std::uint16_t command, Bytes arguments,
 
 // --- Backend ---------------------------------------------------------------------------------------------------------
 
+std::unique_ptr<detail::BackendExtension> MessageProcess::make_extension(Backend&) {
+  return nullptr;
+}
+
+link::Sending MessageProcess::backend_sending() const noexcept {
+  return link::Sending::waits;
+}
+
 int MessageProcess::backend_loop(const transport::Segment& segment, const os::ResourceLimits& limits) {
   backend_ = std::make_unique<Backend>(*this, segment, frontend_->options(), name());
   return backend_->live(limits);

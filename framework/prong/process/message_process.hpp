@@ -41,10 +41,17 @@ namespace transport {
 class Segment;
 }
 
-namespace detail {
-class Spawner;
+namespace link {
+enum class Sending : std::uint8_t;
 }
 
+namespace detail {
+class BackendExtension;
+class ProcessWaits;
+class Spawner;
+}  // namespace detail
+
+class AsyncBackMessageProcess;
 class ForkServer;
 class MainContext;
 
@@ -68,6 +75,7 @@ class Pipe {
 
  private:
   friend class MessageProcess;
+  friend class detail::ProcessWaits;
   explicit Pipe(MessageProcess& process) noexcept : process_{&process} {}
 
   MessageProcess* process_;
@@ -127,6 +135,13 @@ class MessageProcess : public Peer {
   /// Sends a command and returns the outcome to come: what the handler returned, as a Value.
   [[nodiscard]] Future<Value> request(const MessageObject& message);
   [[nodiscard]] Future<Value> request(const MessageObject& message, Deadline deadline);
+
+  /// As call(), for those who do not wait in a thread: the last argument is an Asio completion token.
+  /// `int sum = co_await adder.async_call<&Adder::c__add>(1, 2, boost::asio::use_awaitable)`
+  ///
+  /// It is defined in prong/asio.hpp. Waits as async_get(), so the process must be attached.
+  template <auto Handler, class... Arguments>
+  auto async_call(Arguments&&... arguments);
 
   /// Returns the end to receive what the backend sends by send_out().
   [[nodiscard]] Pipe& pipe() noexcept { return pipe_; }
@@ -249,9 +264,11 @@ class MessageProcess : public Peer {
   class Backend;
   friend class Pipe;
   friend class testing::InProcess;
+  friend class detail::ProcessWaits;
   friend class detail::Spawner;
   friend class ForkServer;
   friend class MainContext;
+  friend class AsyncBackMessageProcess;
 
   template <auto Handler, std::size_t... index, class Tuple>
   auto call_with(std::index_sequence<index...>, Tuple&& arguments) {
@@ -266,6 +283,10 @@ class MessageProcess : public Peer {
     return Future<Returned>{send_call(number, scratch, deadline), &actor::decode_reply<Returned>};
   }
 
+  /// In the backend: what it has beside plain handlers; null for nothing.
+  virtual std::unique_ptr<detail::BackendExtension> make_extension(Backend& backend);
+  /// In the backend: what it does when there is no room for what it sends.
+  [[nodiscard]] virtual link::Sending backend_sending() const noexcept;
   void on_restart(std::function<void()> handler);
   void add_command(actor::Command command);
   [[nodiscard]] const actor::CommandTable& commands() const noexcept;

@@ -40,14 +40,24 @@ MessageProcess::Backend::Backend(MessageProcess& owner, const transport::Segment
     : owner_{owner}, options_{options}, name_{std::move(name)}, loop_{loop::EventLoop::create().value()} {
   actor_ = std::make_unique<actor::BackendActor>(
       *loop_, [this](const MessageHeader& header, Bytes payload) { handle(header, payload); },
-      [this](const MessageObject& message) { return run_named(message, MessageHeader{}); });
+      [this](const MessageObject& message, actor::BackendActor::Answer answer) {
+        if (!extension_ || !extension_->take_local(message, answer)) answer(run_named(message, MessageHeader{}));
+      });
   const link::BackendLinkOptions link_options{
       .max_message_bytes = options.max_message_bytes,
       .out_window_bytes = options.out_queue_bytes,
-      .when_full = options.when_full == QueuePolicy::block ? link::WhenFull::block : link::WhenFull::reject};
-  link_ = link::BackendLink::open(segment, link_options, *loop_, [this](const MessageHeader& header, Bytes payload) {
-            actor_->deliver(header, payload);
-          }).value();
+      .when_full = options.when_full == QueuePolicy::block ? link::WhenFull::block : link::WhenFull::reject,
+      .sending = owner.backend_sending()};
+  link_ =
+      link::BackendLink::open(
+          segment, link_options, *loop_,
+          [this](const MessageHeader& header, Bytes payload) { actor_->deliver(header, payload); },
+          [this](const MessageHeader& header, const Error& error) {
+            owner_.logger().warning("{} was not delivered: {}",
+                                    header.request != 0 ? "the outcome of a request" : "a message", to_string(error));
+          })
+          .value();
+  extension_ = owner.make_extension(*this);
 }
 
 int MessageProcess::Backend::live(const os::ResourceLimits& limits) {
@@ -61,16 +71,20 @@ int MessageProcess::Backend::live(const os::ResourceLimits& limits) {
   if (auto limited = os::limit_this_process(limits); !limited) return leave_with("limits", limited.error()) ? 0 : 1;
   refill_reserve();
   if (!stage("pre_run", [this] { owner_.pre_run(); })) return 1;
+  if (extension_ && !stage("async_pre", [this] { extension_->before_run(); })) return 1;
   static_cast<void>(link_->send_control(MessageKind::ready, {}));
   if (!stage("run", [this] { owner_.run(); })) return 1;
   if (link_->broken()) return leave_with("receiving", *link_->broken()) ? 0 : 1;
+  if (extension_ && !stage("async_post", [this] { extension_->after_run(); })) return 1;
   if (!stage("post_run", [this] { owner_.post_run(); })) return 1;
+  if (extension_) extension_->finish();
   static_cast<void>(link_->send_control(MessageKind::bye, {}));
   return 0;
 }
 
 bool MessageProcess::Backend::leave_with(const char* stage, const Error& error) {
   owner_.logger().error("{} failed: {}", stage, error.message());
+  if (extension_) extension_->finish();
   std::vector<std::byte> payload;
   encode_error(error, payload);
   // What does not fit the control lane goes without its text: the log has it.
@@ -80,17 +94,26 @@ bool MessageProcess::Backend::leave_with(const char* stage, const Error& error) 
 
 void MessageProcess::Backend::handle(const MessageHeader& header, Bytes payload) {
   switch (header.kind) {
-    case MessageKind::call: run_call(header, payload); return;
-    case MessageKind::message: run_message(header, payload); return;
+    case MessageKind::call:
+    case MessageKind::message:
+      if (!extension_ || !extension_->take(header, payload)) run_plain(header, payload);
+      return;
     case MessageKind::ping:
       if (header.request == 0) {
         static_cast<void>(link_->send_control(MessageKind::pong, {}));
         return;
       }
-      static_cast<void>(link_->reply(header.request, {}, Deadline::from_nanoseconds(header.deadline)));
+      static_cast<void>(link_->reply(header.request, Bytes{}, Deadline::from_nanoseconds(header.deadline)));
       return;
     default: owner_.logger().warning("a message of kind {} is not for a backend", static_cast<int>(header.kind));
   }
+}
+
+void MessageProcess::Backend::run_plain(const MessageHeader& header, Bytes payload) {
+  if (header.kind == MessageKind::call)
+    run_call(header, payload);
+  else
+    run_message(header, payload);
 }
 
 void MessageProcess::Backend::run_call(const MessageHeader& header, Bytes payload) {
@@ -182,24 +205,35 @@ void MessageProcess::Backend::refill_reserve() noexcept {
 }
 
 void MessageProcess::Backend::answer(const MessageHeader& header, Result<void> outcome, std::string_view command) {
+  if (outcome) outcome = send_value(header, Bytes{reply_}, command);
+  if (!outcome) answer_error(header, outcome.error(), command);
+}
+
+void MessageProcess::Backend::answer(const MessageHeader& header, Result<void> outcome, std::vector<std::byte>&& value,
+                                     std::string_view command) {
+  if (outcome) outcome = send_value(header, std::move(value), command);
+  if (!outcome) answer_error(header, outcome.error(), command);
+}
+
+template <class Payload>
+Result<void> MessageProcess::Backend::send_value(const MessageHeader& header, Payload&& value,
+                                                 std::string_view command) {
+  if (header.request == 0 || link_->given_up(RequestNumber{header.request})) return {};
+  auto sent = link_->reply(header.request, std::forward<Payload>(value), Deadline::from_nanoseconds(header.deadline));
+  if (sent || sent.error().code() == Errc::too_large) return sent;
+  return Error{Errc::outcome_unknown, "'" + std::string{command} + "' has run, but its value could not be sent: " +
+                                          sent.error().message()};
+}
+
+void MessageProcess::Backend::answer_error(const MessageHeader& header, const Error& error, std::string_view command) {
   if (header.request == 0) {
-    if (!outcome) owner_.logger().warning("command '{}' failed: {}", command, to_string(outcome.error()));
+    owner_.logger().warning("command '{}' failed: {}", command, to_string(error));
     return;
   }
   const RequestNumber request{header.request};
   if (link_->given_up(request)) return;
-  const Deadline deadline = Deadline::from_nanoseconds(header.deadline);
-  if (outcome) {
-    auto sent = link_->reply(header.request, reply_, deadline);
-    if (sent || link_->given_up(request)) return;
-    outcome =
-        sent.error().code() == Errc::too_large
-            ? std::move(sent).error()
-            : Error{Errc::outcome_unknown, "'" + std::string{command} +
-                                               "' has run, but its value could not be sent: " + sent.error().message()};
-  }
-  if (const auto sent = link_->reply_error(header.request, outcome.error(), deadline);
-      !sent && !link_->given_up(request))
+  const auto sent = link_->reply_error(header.request, error, Deadline::from_nanoseconds(header.deadline));
+  if (!sent && !link_->given_up(request))
     owner_.logger().warning("the outcome of command '{}' was not delivered: {}", command, to_string(sent.error()));
 }
 

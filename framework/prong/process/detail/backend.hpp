@@ -4,6 +4,7 @@
 #include "prong/actor/backend_actor.hpp"
 #include "prong/link/backend_link.hpp"
 #include "prong/loop/event_loop.hpp"
+#include "prong/process/detail/backend_extension.hpp"
 #include "prong/process/message_process.hpp"
 
 #include <map>
@@ -27,17 +28,28 @@ class MessageProcess::Backend {
   [[nodiscard]] loop::EventLoop& loop() noexcept { return *loop_; }
   [[nodiscard]] link::BackendLink& link() noexcept { return *link_; }
   [[nodiscard]] caf::event_based_actor& self() noexcept { return actor_->self(); }
+  [[nodiscard]] const ProcessOptions& options() const noexcept { return options_; }
+
+  /// Runs a call or a message whose handler is a plain one.
+  void run_plain(const MessageHeader& header, Bytes payload);
+  Result<Value> run_named(const MessageObject& message, const MessageHeader& header);
+  /// Has a request count as begun; where that fails, it never runs. Fails with: deadline_exceeded, cancelled.
+  Result<void> begin(const MessageHeader& header);
+  /// Sends the outcome of a command to whoever waits for it: `value` or the error.
+  void answer(const MessageHeader& header, Result<void> outcome, std::vector<std::byte>&& value,
+              std::string_view command);
 
  private:
   void handle(const MessageHeader& header, Bytes payload);
   void run_call(const MessageHeader& header, Bytes payload);
   void run_message(const MessageHeader& header, Bytes payload);
-  Result<Value> run_named(const MessageObject& message, const MessageHeader& header);
-  Result<void> begin(const MessageHeader& header);
   template <class Handler>
   auto run(const actor::Command& command, const MessageHeader& header, Handler&& handler) -> decltype(handler());
   void refill_reserve() noexcept;
   void answer(const MessageHeader& header, Result<void> outcome, std::string_view command);
+  template <class Payload>
+  Result<void> send_value(const MessageHeader& header, Payload&& value, std::string_view command);
+  void answer_error(const MessageHeader& header, const Error& error, std::string_view command);
   bool leave_with(const char* stage, const Error& error);
 
   // The handler that runs, and the one that it interrupted by handling messages itself.
@@ -54,6 +66,7 @@ class MessageProcess::Backend {
   // Given back when a handler finds no memory, so that there is some to tell of it.
   std::unique_ptr<std::byte[]> memory_reserve_;
   const Invocation* present_ = nullptr;
+  std::unique_ptr<detail::BackendExtension> extension_;  // null where all handlers are plain
 };
 
 }  // namespace prong

@@ -60,6 +60,7 @@ class MessageProcess::Frontend final : private link::PeerLife, private actor::Pr
   [[nodiscard]] ProcessState state() const noexcept { return state_.load(std::memory_order_acquire); }
   [[nodiscard]] bool is_of_this_process() const noexcept;
   [[nodiscard]] int pid() const;
+  [[nodiscard]] bool is_ready() const noexcept { return ready_.load(std::memory_order_acquire); }
   [[nodiscard]] std::uint64_t incarnation() const noexcept { return incarnation_.load(std::memory_order_acquire); }
   /// Has `handler` called after each restart, in the thread that reads. Requires: nothing reads meanwhile, or this
   /// thread does.

@@ -1,0 +1,14 @@
+// For programs that use Boost.Asio: calls and other waits with completion tokens, and processes whose backends run
+// coroutines.
+#pragma once
+
+#include "prong/loop/asio_guest.hpp"
+#include "prong/loop/asio_host.hpp"
+#include "prong/process/async_back_message_process.hpp"
+#include "prong/process/async_call.hpp"
+#include "prong/process/async_tasks.hpp"
+#include "prong/process/async_waits.hpp"
+#include "prong/process/exclog.hpp"
+#include "prong/process/io_context_reader.hpp"
+#include "prong/prong.hpp"
+#include "prong/reply/async_get.hpp"

@@ -1,0 +1,23 @@
+// Exceptions of coroutines for which nobody waits.
+//
+// Comes with prong/asio.hpp.
+#pragma once
+
+#include "prong/log/logger.hpp"
+
+#include <boost/asio/awaitable.hpp>
+
+#include <string>
+
+namespace prong {
+
+/// Awaits `coroutine`; what it throws is logged as an error with `name`, its type and what it says, and goes no
+/// further. That it was cancelled is no error. For coroutines that are spawned detached: `co_spawn(executor,
+/// exclog(logger, "watch", watch()), detached)`
+///
+/// Requires: `logger` outlives it.
+/// Source: valkka.multiprocess, exclog.
+[[nodiscard]] boost::asio::awaitable<void> exclog(Logger& logger, std::string name,
+                                                  boost::asio::awaitable<void> coroutine);
+
+}  // namespace prong
