@@ -86,6 +86,30 @@ class FrontendLink final : public Driver, private loop::Source {
   bool cancel(ReplyState& state) override;
   /// Waits until `descriptor` is readable. Fails with: deadline_exceeded, peer_gone()'s.
   [[nodiscard]] Result<void> wait_readable(int descriptor, Deadline deadline);
+  /// Reaches a link as long as there is one. Thread safety: any thread.
+  class Handle {
+   public:
+    /// Calls `use(link)`, which must not destroy the link, or returns false because the link is gone.
+    template <class Use>
+    bool with(Use&& use) const {
+      const std::lock_guard lock{self_->mutex};
+      if (self_->link == nullptr) return false;
+      use(*self_->link);
+      return true;
+    }
+
+   private:
+    friend class FrontendLink;
+    struct Self {
+      std::mutex mutex;
+      FrontendLink* link;
+    };
+    explicit Handle(std::shared_ptr<Self> self) noexcept : self_{std::move(self)} {}
+
+    std::shared_ptr<Self> self_;
+  };
+  [[nodiscard]] Handle handle() const noexcept { return Handle{self_}; }
+
   /// Names a handler that waits. 0 names none.
   using Watcher = std::uint64_t;
   /// Told that what it waited for holds, by null, or what the link closed with first.
@@ -93,6 +117,10 @@ class FrontendLink final : public Driver, private loop::Source {
   /// Calls `handler` once when `done` holds or the link closes: in here if that is so now, else in the reader's thread.
   /// `done` may be called by any thread that reads or waits. Blocks: never; somebody else must read.
   Watcher when(std::function<bool()> done, WatchHandler handler);
+  /// Takes the oldest unasked message, if one has arrived. Blocks: never; receives nothing.
+  [[nodiscard]] std::optional<std::vector<std::byte>> try_take(Box box) {
+    return take_message(static_cast<std::size_t>(box));
+  }
   /// As when(), with the box not being empty for `done`.
   Watcher when_message(Box box, WatchHandler handler);
   /// Forgets a handler; one that was called is no error. It may just be about to be called.
@@ -235,10 +263,7 @@ class FrontendLink final : public Driver, private loop::Source {
   loop::Watch death_watch_;
   loop::TimerId expiry_timer_ = 0;
   std::atomic<std::int64_t> expiry_{INT64_MAX};
-  struct Self {
-    std::mutex mutex;
-    FrontendLink* link;
-  };
+  using Self = Handle::Self;
   std::shared_ptr<Self> self_;  // what was posted to the loop looks here whether the link still lives
 
   std::atomic<std::uint64_t> sent_{0};

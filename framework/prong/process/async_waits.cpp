@@ -13,28 +13,46 @@ Error not_attached(const std::string& name) {
                                         "': attach it to an io_context or to a MainContext before it is awaited"};
 }
 
-// A message may be gone to another one who waits: then this one waits on.
-void receive_from(FrontendLink& link, const std::string& name, Box box,
-                  const std::shared_ptr<AsyncWait<MessageObject>>& wait) {
-  const auto take = [&link, &name, box, wait](const Error* closed) {
-    if (closed != nullptr) {
-      wait->complete(*closed);
-      return;
-    }
-    auto payload = link.receive(box, Deadline::now());
-    if (payload)
-      wait->complete(decode<MessageObject>(*payload));
-    else if (payload.error().code() == Errc::deadline_exceeded)
-      receive_from(link, name, box, wait);
-    else
-      wait->complete(std::move(payload).error());
-  };
-  if (!link.attached() && !link.closed()) {
+template <class T>
+void forget_on_withdrawal(FrontendLink& link, FrontendLink::Watcher watcher, AsyncWait<T>& wait) {
+  wait.on_withdrawal(
+      [handle = link.handle(), watcher] { handle.with([&](FrontendLink& one) { one.forget(watcher); }); });
+}
+
+void receive_from(FrontendLink& link, Box box, const std::shared_ptr<AsyncWait<MessageObject>>& wait) {
+  // The process may be destroyed between any two of these steps, which run in the handler's executor.
+  const FrontendLink::Watcher watcher =
+      link.when_message(box, [handle = link.handle(), box, wait](const Error* closed) {
+        if (closed != nullptr) {
+          wait->complete(*closed);
+          return;
+        }
+        wait->offer(
+            [handle, box](Result<MessageObject>& message) {
+              bool taken = false;
+              const bool there = handle.with([&](FrontendLink& one) {
+                if (const auto payload = one.try_take(box)) {
+                  taken = true;
+                  message = decode<MessageObject>(*payload);
+                }
+              });
+              if (!there) message = Error{Errc::stopped, "the process was destroyed"};
+              return taken || !there;
+            },
+            [handle, box, wait] {
+              // Another one who waits was faster.
+              handle.with([&](FrontendLink& one) { receive_from(one, box, wait); });
+            });
+      });
+  if (watcher != 0) forget_on_withdrawal(link, watcher, *wait);
+}
+
+void begin_to_receive(FrontendLink& link, const std::string& name, Box box,
+                      const std::shared_ptr<AsyncWait<MessageObject>>& wait) {
+  if (link.attached() || link.closed())
+    receive_from(link, box, wait);
+  else
     wait->complete(not_attached(name));
-    return;
-  }
-  const FrontendLink::Watcher watcher = link.when_message(box, take);
-  if (watcher != 0) wait->on_withdrawal([&link, watcher] { link.forget(watcher); });
 }
 
 }  // namespace
@@ -42,13 +60,13 @@ void receive_from(FrontendLink& link, const std::string& name, Box box,
 void ProcessWaits::receive(Pipe& pipe, std::shared_ptr<AsyncWait<MessageObject>> wait) {
   auto& frontend = *pipe.process_->frontend_;
   frontend.check_process("async_receive");
-  receive_from(frontend.link(), frontend.name(), Box::out, wait);
+  begin_to_receive(frontend.link(), frontend.name(), Box::out, wait);
 }
 
 void ProcessWaits::return_from_back(MessageProcess& process, std::shared_ptr<AsyncWait<MessageObject>> wait) {
   auto& frontend = *process.frontend_;
   frontend.check_process("async_return_from_back");
-  receive_from(frontend.link(), frontend.name(), Box::return_out, wait);
+  begin_to_receive(frontend.link(), frontend.name(), Box::return_out, wait);
 }
 
 void ProcessWaits::ready(MessageProcess& process, std::shared_ptr<AsyncWait<void>> wait) {
@@ -66,7 +84,7 @@ void ProcessWaits::ready(MessageProcess& process, std::shared_ptr<AsyncWait<void
   const auto watcher = link.when(
       [&frontend] { return frontend.is_ready(); },
       [wait](const Error* closed) { wait->complete(closed == nullptr ? Result<void>{} : Result<void>{*closed}); });
-  if (watcher != 0) wait->on_withdrawal([&link, watcher] { link.forget(watcher); });
+  if (watcher != 0) forget_on_withdrawal(link, watcher, *wait);
 }
 
 void ProcessWaits::stop(MessageProcess& process, std::shared_ptr<AsyncWait<void>> wait) {
@@ -86,7 +104,7 @@ void ProcessWaits::stop(MessageProcess& process, std::shared_ptr<AsyncWait<void>
                 [wait](const Error* closed) {
                   wait->complete(closed->code() == Errc::stopped ? Result<void>{} : Result<void>{*closed});
                 });
-  if (watcher != 0) wait->on_withdrawal([&link, watcher] { link.forget(watcher); });
+  if (watcher != 0) forget_on_withdrawal(link, watcher, *wait);
 }
 
 }  // namespace prong::detail

@@ -18,6 +18,7 @@
 #include <boost/asio/query.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/system_executor.hpp>
+#include <boost/asio/use_future.hpp>
 
 #include <atomic>
 #include <exception>
@@ -43,6 +44,12 @@ class AsyncWaits {
   /// Returns those of `context`, which they may outlive.
   [[nodiscard]] static std::shared_ptr<AsyncWaits> of(boost::asio::execution_context& context);
   [[nodiscard]] Place add(std::shared_ptr<AnyAsyncWait> wait);
+  /// Calls `use` unless the context is gone; it is not going meanwhile.
+  template <class Use>
+  void while_there(Use&& use) {
+    const std::lock_guard lock{mutex_};
+    if (!gone_) use();
+  }
   /// Takes a wait out, and calls `deliver`, unless the context is gone.
   template <class Deliver>
   void remove(Place place, Deliver&& deliver) {
@@ -74,6 +81,7 @@ class AnyAsyncWait : public std::enable_shared_from_this<AnyAsyncWait> {
  protected:
   /// Ends the wait; true for the first who does.
   [[nodiscard]] bool claim() noexcept { return !over_.exchange(true, std::memory_order_acq_rel); }
+  void unclaim() noexcept { over_.store(false, std::memory_order_release); }
 
  private:
   std::atomic<bool> over_{false};
@@ -86,6 +94,10 @@ class AsyncWait : public AnyAsyncWait {
   /// Ends the wait with `outcome`. The handler is posted to its executor, never called in here; one that has no
   /// executor is called at once. Does nothing if the wait is over. Thread safety: any thread.
   virtual void complete(Result<T> outcome) = 0;
+  /// Has `take(outcome)` called in the handler's executor, unless the wait is over by then. If that returns true, the
+  /// handler gets the outcome at once; else `again` is called, which sees to it that another offer comes. So nothing is
+  /// taken for a handler that has been cancelled meanwhile. Thread safety: any thread.
+  virtual void offer(std::function<bool(Result<T>& outcome)> take, std::function<void()> again) = 0;
   /// Has `withdraw` called when the wait ends otherwise than by complete(): cancelled or at its deadline. At once, if
   /// that was before.
   void on_withdrawal(std::function<void()> withdraw) {
@@ -153,18 +165,24 @@ struct ResultOutcome {
   }
 };
 
+/// Whether handlers of an executor run wherever the wait ends: those that have none, and those of use_future, which
+/// fulfil a promise. Their executors stand for Asio's system threads, which must not be started for that.
+template <class Executor>
+inline constexpr bool runs_anywhere = std::is_same_v<Executor, boost::asio::system_executor>;
+template <class T, class Blocking>
+inline constexpr bool runs_anywhere<boost::asio::detail::promise_executor<T, Blocking>> = true;
+
 template <class T, class Outcome, class Handler>
 class HandledWait final : public AsyncWait<T> {
  public:
   using Executor = boost::asio::associated_executor_t<Handler>;
-  /// Such a handler runs wherever the wait ends.
-  static constexpr bool runs_anywhere = std::is_same_v<Executor, boost::asio::system_executor>;
-
+  using TrackedExecutor = std::decay_t<decltype(boost::asio::prefer(std::declval<Executor>(),
+                                                                    boost::asio::execution::outstanding_work.tracked))>;
   explicit HandledWait(Handler&& handler) : parts_{std::in_place, std::move(handler)} {}
 
   /// Begins to heed the handler's executor, cancellation slot and the deadline.
   void begin(Deadline deadline) {
-    if constexpr (!runs_anywhere) {
+    if constexpr (!runs_anywhere<Executor>) {
       waits_ = AsyncWaits::of(boost::asio::query(parts_->executor, boost::asio::execution::context));
       place_ = waits_->add(this->shared_from_this());
     }
@@ -176,7 +194,7 @@ class HandledWait final : public AsyncWait<T> {
           self->withdraw(Error{Errc::cancelled, "the wait was cancelled"});
       });
     if (deadline.is_never()) return;
-    if constexpr (!runs_anywhere) {
+    if constexpr (!runs_anywhere<Executor>) {
       auto& timer = parts_->timer.emplace(parts_->executor);
       timer.expires_at(Deadline::Clock::time_point{std::chrono::nanoseconds{deadline.nanoseconds()}});
       timer.async_wait([weak = self_weakly()](const boost::system::error_code& error) {
@@ -188,6 +206,22 @@ class HandledWait final : public AsyncWait<T> {
 
   void complete(Result<T> outcome) override {
     if (this->claim()) deliver(std::move(outcome));
+  }
+  void offer(std::function<bool(Result<T>&)> take, std::function<void()> again) override {
+    auto look = [self = self_weakly().lock(), take = std::move(take), again = std::move(again)] {
+      if (!self->claim()) return;
+      Result<T> outcome = Error{};
+      if (take(outcome)) {
+        self->finish(std::move(outcome));
+        return;
+      }
+      self->unclaim();
+      again();
+    };
+    if constexpr (runs_anywhere<Executor>)
+      look();
+    else
+      waits_->while_there([&] { boost::asio::post(parts_->executor, std::move(look)); });
   }
   void abandon() noexcept override {
     if (!this->claim()) return;
@@ -203,11 +237,9 @@ class HandledWait final : public AsyncWait<T> {
                                        boost::asio::execution::outstanding_work.tracked)} {}
 
     Handler handler;
-    std::decay_t<decltype(boost::asio::prefer(std::declval<Executor>(),
-                                              boost::asio::execution::outstanding_work.tracked))>
-        executor;
+    TrackedExecutor executor;
     std::optional<
-        boost::asio::basic_waitable_timer<Deadline::Clock, boost::asio::wait_traits<Deadline::Clock>, Executor>>
+        boost::asio::basic_waitable_timer<Deadline::Clock, boost::asio::wait_traits<Deadline::Clock>, TrackedExecutor>>
         timer;
   };
 
@@ -219,26 +251,30 @@ class HandledWait final : public AsyncWait<T> {
     deliver(std::move(why));
   }
 
+  // In any thread, once the wait is claimed.
   void deliver(Result<T> outcome) {
-    if constexpr (runs_anywhere) {
-      Parts parts = *std::move(parts_);
-      parts_.reset();
-      Outcome::pass(std::move(parts.handler), std::move(outcome));
+    if constexpr (runs_anywhere<Executor>) {
+      call(std::move(outcome));
     } else {
       waits_->remove(place_, [&] {
-        // The timer is the executor's thread's to touch, so all parts go there together.
-        auto call = [self = std::static_pointer_cast<HandledWait>(this->shared_from_this()),
-                     outcome = std::move(outcome)]() mutable {
-          Parts parts = *std::move(self->parts_);
-          self->parts_.reset();
-          self.reset();
-          parts.timer.reset();
-          Outcome::pass(std::move(parts.handler), std::move(outcome));
-        };
         const auto executor = parts_->executor;
-        boost::asio::post(executor, std::move(call));
+        boost::asio::post(executor, [self = self_weakly().lock(), outcome = std::move(outcome)]() mutable {
+          self->call(std::move(outcome));
+        });
       });
     }
+  }
+  // The same in the handler's executor.
+  void finish(Result<T> outcome) {
+    if constexpr (!runs_anywhere<Executor>) waits_->remove(place_, [] {});
+    call(std::move(outcome));
+  }
+  // The timer is the executor's thread's to touch, as the handler is.
+  void call(Result<T> outcome) {
+    Parts parts = *std::move(parts_);
+    parts_.reset();
+    parts.timer.reset();
+    Outcome::pass(std::move(parts.handler), std::move(outcome));
   }
 
   std::optional<Parts> parts_;
