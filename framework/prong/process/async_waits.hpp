@@ -5,6 +5,9 @@
 
 #include "prong/process/message_process.hpp"
 #include "prong/reply/async_wait.hpp"
+#include "prong/sync/event_group.hpp"
+#include "prong/sync/shared_event.hpp"
+#include "prong/sync/sync_index.hpp"
 
 #include <boost/asio/use_awaitable.hpp>
 
@@ -18,6 +21,9 @@ class ProcessWaits {
   static void return_from_back(MessageProcess& process, std::shared_ptr<AsyncWait<MessageObject>> wait);
   static void ready(MessageProcess& process, std::shared_ptr<AsyncWait<void>> wait);
   static void stop(MessageProcess& process, std::shared_ptr<AsyncWait<void>> wait);
+  /// `look(peer)` is a wait for an event together with `peer`.
+  using EventLook = std::function<Result<void>(Peer& peer, Deadline deadline)>;
+  static void event(EventLook look, MessageProcess& process, std::shared_ptr<AsyncWait<void>> wait);
 };
 
 }  // namespace detail
@@ -67,6 +73,37 @@ auto async_wait_stop(MessageProcess& process, Deadline deadline, Token&& token =
       deadline,
       [&process](std::shared_ptr<detail::AsyncWait<void>> wait) {
         detail::ProcessWaits::stop(process, std::move(wait));
+      },
+      std::forward<Token>(token));
+}
+
+/// Waits until an event is set, or `peer`, who shall set it, is gone. Requires: the event outlives the wait and stays
+/// reserved; the handler has an executor. Fails with: as Event::wait(), cancelled.
+template <class Token = boost::asio::use_awaitable_t<>>
+auto async_wait(const Event& event, MessageProcess& peer, Deadline deadline, Token&& token = {}) {
+  return detail::begin_wait<void, detail::ThrowingOutcome<void>>(
+      deadline,
+      [event, &peer](std::shared_ptr<detail::AsyncWait<void>> wait) {
+        detail::ProcessWaits::event([event](Peer& one, Deadline until) { return event.wait(one, until); }, peer,
+                                    std::move(wait));
+      },
+      std::forward<Token>(token));
+}
+
+/// The same for a SyncIndex.
+template <class Token = boost::asio::use_awaitable_t<>>
+auto async_wait(const SyncIndex& sync, MessageProcess& peer, Deadline deadline, Token&& token = {}) {
+  return async_wait(sync.event(), peer, deadline, std::forward<Token>(token));
+}
+
+/// The same for a SharedEvent.
+template <class Token = boost::asio::use_awaitable_t<>>
+auto async_wait(SharedEvent& event, MessageProcess& peer, Deadline deadline, Token&& token = {}) {
+  return detail::begin_wait<void, detail::ThrowingOutcome<void>>(
+      deadline,
+      [&event, &peer](std::shared_ptr<detail::AsyncWait<void>> wait) {
+        detail::ProcessWaits::event([&event](Peer& one, Deadline until) { return event.wait(one, until); }, peer,
+                                    std::move(wait));
       },
       std::forward<Token>(token));
 }

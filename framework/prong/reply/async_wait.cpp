@@ -2,6 +2,8 @@
 
 #include <boost/asio/execution_context.hpp>
 
+#include <fcntl.h>
+
 namespace prong::detail {
 namespace {
 
@@ -42,6 +44,12 @@ void AsyncWaits::abandon_all() noexcept {
     all.swap(waits_);
   }
   for (const auto& wait : all) wait->abandon();
+}
+
+int duplicate(int descriptor) {
+  const int other = ::fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
+  if (other < 0) throw_error(Error::from_errno("fcntl"));
+  return other;
 }
 
 std::exception_ptr exception_of(const Error& error) noexcept {

@@ -13,6 +13,7 @@
 #include <boost/asio/cancellation_type.hpp>
 #include <boost/asio/execution/context.hpp>
 #include <boost/asio/execution/outstanding_work.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/prefer.hpp>
 #include <boost/asio/query.hpp>
@@ -98,6 +99,10 @@ class AsyncWait : public AnyAsyncWait {
   /// handler gets the outcome at once; else `again` is called, which sees to it that another offer comes. So nothing is
   /// taken for a handler that has been cancelled meanwhile. Thread safety: any thread.
   virtual void offer(std::function<bool(Result<T>& outcome)> take, std::function<void()> again) = 0;
+  /// Calls `ready` in the handler's executor once `descriptor` is readable, unless the wait is over by then. Throws
+  /// what Asio throws when descriptors run out; Exception (not_supported) where the handler has no executor. Requires:
+  /// in the handler's executor, or before the wait can have ended; `descriptor` is always the same.
+  virtual void when_readable(int descriptor, std::function<void()> ready) = 0;
   /// Has `withdraw` called when the wait ends otherwise than by complete(): cancelled or at its deadline. At once, if
   /// that was before.
   void on_withdrawal(std::function<void()> withdraw) {
@@ -130,6 +135,9 @@ class AsyncWait : public AnyAsyncWait {
 
 /// Returns the exception that belongs to `error`.
 [[nodiscard]] std::exception_ptr exception_of(const Error& error) noexcept;
+
+/// Returns another descriptor of the same file. Throws Exception (system).
+[[nodiscard]] int duplicate(int descriptor);
 
 /// Gives a handler what `outcome` is, as an exception or a value.
 template <class T>
@@ -223,6 +231,21 @@ class HandledWait final : public AsyncWait<T> {
     else
       waits_->while_there([&] { boost::asio::post(parts_->executor, std::move(look)); });
   }
+  void when_readable(int descriptor, std::function<void()> ready) override {
+    if constexpr (runs_anywhere<Executor>) {
+      throw_error(Error{Errc::not_supported, "this wait needs a handler that has an executor"});
+    } else {
+      if (!parts_->descriptor) {
+        // Of its own: a reactor watches a descriptor once, and others may wait for the same.
+        parts_->descriptor.emplace(parts_->executor, duplicate(descriptor));
+      }
+      parts_->descriptor->async_wait(
+          boost::asio::posix::descriptor_base::wait_read,
+          [weak = self_weakly(), ready = std::move(ready)](const boost::system::error_code& error) {
+            if (const auto self = weak.lock(); self && !error) ready();
+          });
+    }
+  }
   void abandon() noexcept override {
     if (!this->claim()) return;
     this->tell_withdrawal();
@@ -241,6 +264,7 @@ class HandledWait final : public AsyncWait<T> {
     std::optional<
         boost::asio::basic_waitable_timer<Deadline::Clock, boost::asio::wait_traits<Deadline::Clock>, TrackedExecutor>>
         timer;
+    std::optional<boost::asio::posix::basic_stream_descriptor<TrackedExecutor>> descriptor;
   };
 
   std::weak_ptr<HandledWait> self_weakly() { return std::static_pointer_cast<HandledWait>(this->shared_from_this()); }
@@ -274,6 +298,7 @@ class HandledWait final : public AsyncWait<T> {
     Parts parts = *std::move(parts_);
     parts_.reset();
     parts.timer.reset();
+    parts.descriptor.reset();
     Outcome::pass(std::move(parts.handler), std::move(outcome));
   }
 

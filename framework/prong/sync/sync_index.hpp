@@ -39,6 +39,7 @@ class [[nodiscard]] SyncIndex {
 
   /// Returns the event's name, to be sent to who shall set it.
   [[nodiscard]] EventIndex index() const noexcept { return event_.index(); }
+  [[nodiscard]] const Event& event() const noexcept { return event_; }
   /// Waits until the event is set; with a peer, keeps its messages flowing meanwhile.
   ///
   /// Fails with: deadline_exceeded, bad_message, system, and as Peer::wait_readable.
