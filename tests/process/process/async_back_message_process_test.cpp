@@ -60,11 +60,12 @@ TEST_F(AsyncBackMessageProcess_, exception_of_a_coroutine_is_the_callers_before_
     try {
       process.fail_after("not like this", microseconds).get();
       FAIL() << "nothing was thrown";
-    } catch (const RemoteException& exception) {
-      EXPECT_EQ(exception.remote().type, "std::invalid_argument");
-      EXPECT_EQ(exception.remote().what, "not like this");
-      EXPECT_EQ(exception.remote().command, "fail_after");
-      EXPECT_EQ(exception.remote().process, "test");
+    } catch (const std::invalid_argument& exception) {
+      const auto origin = origin_of(exception);
+      EXPECT_STREQ(exception.what(), "not like this");
+      ASSERT_TRUE(origin);
+      EXPECT_EQ(origin->command, "fail_after");
+      EXPECT_EQ(origin->process, "test");
     }
   }
   EXPECT_EQ(process.add(1, 1).get(), 2);

@@ -107,9 +107,9 @@ TEST_F(AsyncCall, futures_give_values_exceptions_and_results) {
     try {
       co_await async_get(process.fail("not like this"));
       ADD_FAILURE() << "nothing was thrown";
-    } catch (const RemoteException& exception) {
-      EXPECT_EQ(exception.remote().type, "std::invalid_argument");
-      EXPECT_EQ(exception.remote().what, "not like this");
+    } catch (const std::invalid_argument& exception) {
+      EXPECT_STREQ(exception.what(), "not like this");
+      EXPECT_EQ(origin_of(exception)->command, "fail");
     }
     const Result<int> sum = co_await async_result(process.add(4));
     EXPECT_EQ(sum.value(), 14);

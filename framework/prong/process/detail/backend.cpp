@@ -221,8 +221,8 @@ Result<void> MessageProcess::Backend::send_value(const MessageHeader& header, Pa
   if (header.request == 0 || link_->given_up(RequestNumber{header.request})) return {};
   auto sent = link_->reply(header.request, std::forward<Payload>(value), Deadline::from_nanoseconds(header.deadline));
   if (sent || sent.error().code() == Errc::too_large) return sent;
-  return Error{Errc::outcome_unknown, "'" + std::string{command} + "' has run, but its value could not be sent: " +
-                                          sent.error().message()};
+  return Error{Errc::outcome_unknown,
+               "'" + std::string{command} + "' has run, but its value could not be sent: " + sent.error().message()};
 }
 
 void MessageProcess::Backend::answer_error(const MessageHeader& header, const Error& error, std::string_view command) {
