@@ -158,6 +158,7 @@ Result<void> BackendLink::wait(const std::function<bool()>& ready, Deadline dead
 
 bool BackendLink::work() {
   const bool sent = outbox_ && outbox_->pump();
+  if (connection_.port().take_asks() && ask_handler_) ask_handler_();
   if (stop_reached_) return sent;
   const auto count = connection_.receive(
       batch_limit,
@@ -203,9 +204,9 @@ void BackendLink::set_intake(Intake intake) noexcept {
 }
 
 bool BackendLink::prepare_sleep() {
-  // One that keeps messages goes on after a stop, until they are sent; the others see the stop without a sleep.
-  if (stop_reached_) return outbox_.has_value();
   Port& port = connection_.port();
+  // One that keeps messages goes on after a stop, until they are sent; the others see the stop without a sleep.
+  if (stop_reached_) return outbox_ && port.prepare_ask_sleep();
   return intake() == Intake::all ? port.prepare_sleep() : port.prepare_control_sleep();
 }
 

@@ -82,6 +82,8 @@ class BackendLink final : private loop::Source {
   void stop() noexcept;
   /// Calls `handler` when a stop is asked for, which may be before what was sent ahead of it is handled.
   void on_stop_request(std::function<void()> handler) { stop_handler_ = std::move(handler); }
+  /// Calls `handler` when the caller of some request that has begun asked it to end: see asked_to_end().
+  void on_asked(std::function<void()> handler) { ask_handler_ = std::move(handler); }
   /// Takes nothing from the data lane until this is called with Intake::all: its sender sees a full queue.
   void set_intake(Intake intake) noexcept;
   /// Returns the eventfd that wakes this backend; never drained, so watch it edge-triggered.
@@ -110,6 +112,7 @@ class BackendLink final : private loop::Source {
   std::thread::id loop_thread_;
   Intake intake_ = Intake::all;
   std::function<void()> stop_handler_;
+  std::function<void()> ask_handler_;
   bool stop_asked_ = false;
   std::uint64_t stop_position_ = 0;
   bool stop_reached_ = false;

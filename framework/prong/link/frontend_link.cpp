@@ -820,7 +820,10 @@ bool FrontendLink::cancel(ReplyState& state) {
     const std::lock_guard lock{calls_mutex_};
     if (!replies_.holds(state.request())) return false;
     transport::CallBoard& calls = connection_.port().calls();
-    if (calls.ask_to_end(state.request())) return false;  // it runs, or nearly: the backend answers
+    if (calls.ask_to_end(state.request())) {
+      connection_.port().announce_ask();
+      return false;  // it runs, or nearly: the backend answers
+    }
     static_cast<void>(calls.give_up(state.request()));
     reply = replies_.abandon(state.request());
   }

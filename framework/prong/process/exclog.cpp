@@ -10,9 +10,9 @@
 #include <exception>
 
 namespace prong {
-namespace {
+namespace detail {
 
-bool is_cancellation(const std::exception_ptr& thrown) {
+bool is_cancellation(const std::exception_ptr& thrown) noexcept {
   try {
     std::rethrow_exception(thrown);
   } catch (const boost::system::system_error& error) {
@@ -23,6 +23,10 @@ bool is_cancellation(const std::exception_ptr& thrown) {
     return false;
   }
 }
+
+}  // namespace detail
+
+namespace {
 
 void log(Logger& logger, const std::string& name, const std::exception_ptr& thrown) {
   try {
@@ -44,7 +48,7 @@ boost::asio::awaitable<void> exclog(Logger& logger, std::string name, boost::asi
   if (!thrown) co_return;
   const bool cancelled =
       (co_await boost::asio::this_coro::cancellation_state).cancelled() != boost::asio::cancellation_type::none;
-  if (!cancelled || !is_cancellation(thrown)) log(logger, name, thrown);
+  if (!cancelled || !detail::is_cancellation(thrown)) log(logger, name, thrown);
 }
 
 }  // namespace prong

@@ -7,6 +7,7 @@
 
 #include <boost/asio/awaitable.hpp>
 
+#include <exception>
 #include <string>
 
 namespace prong {
@@ -20,4 +21,10 @@ namespace prong {
 [[nodiscard]] boost::asio::awaitable<void> exclog(Logger& logger, std::string name,
                                                   boost::asio::awaitable<void> coroutine);
 
+namespace detail {
+
+/// Tells whether an exception says that what was awaited was cancelled, in Asio's words or in Prong's.
+[[nodiscard]] bool is_cancellation(const std::exception_ptr& thrown) noexcept;
+
+}  // namespace detail
 }  // namespace prong

@@ -23,6 +23,7 @@ class FutureStart {
                            "before its calls are awaited"});
       return;
     }
+    wait->on_withdrawal(future_.canceller());
     std::move(future_).then([wait = std::move(wait)](Result<T> outcome) { wait->complete(std::move(outcome)); });
   }
 
@@ -38,8 +39,8 @@ class FutureStart {
 /// Signature: void(std::exception_ptr, T). The handler runs in its executor, or, if it has none, where the outcome
 /// arrives. The process must be attached (IoContextReader, MainContext, MessageProcess::attach()); its call's own
 /// deadline holds.
-/// Cancelling, of any type, ends the wait with `cancelled`.
-/// If you stop waiting: the outcome is given up; the handler in the backend may still run.
+/// Cancelling, of any type, ends the wait with `cancelled`, and asks that the call ends, as Future::cancel() does.
+/// If you stop waiting: the outcome is given up; a handler that has begun may still run.
 template <class T, class Token = boost::asio::use_awaitable_t<>>
 auto async_get(Future<T> future, Token&& token = {}) {
   PRONG_EXPECT(future.valid(), "a future is asked once");

@@ -82,6 +82,15 @@ class Future {
     cancel_on_stop_ = std::make_unique<StopCallback>(std::move(token), Canceller{state_});
     return *this;
   }
+  /// Cancels the call of a Future that may be elsewhere by then.
+  struct Canceller {
+    ReplyReference state;
+    void operator()() const { state->cancel(); }
+  };
+  [[nodiscard]] Canceller canceller() const {
+    PRONG_EXPECT(valid(), "a future is asked once");
+    return Canceller{state_};
+  }
   /// As result(), but throws the Exception of an error.
   T get() { return result().value(); }
   T get(Deadline deadline) { return result(deadline).value(); }
@@ -106,10 +115,6 @@ class Future {
     return extract_(*state.get());
   }
 
-  struct Canceller {
-    ReplyReference state;
-    void operator()() const { state->cancel(); }
-  };
   using StopCallback = std::stop_callback<Canceller>;
 
   ReplyReference state_;

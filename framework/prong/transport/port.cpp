@@ -1,6 +1,7 @@
 #include "prong/transport/port.hpp"
 
 #include <new>
+#include <utility>
 
 namespace prong::transport {
 namespace {
@@ -99,20 +100,38 @@ std::uint64_t Port::peer_progress(std::size_t number) const noexcept {
   return peer_progress_[number].load(std::memory_order_acquire);
 }
 
+void Port::announce_ask() noexcept {
+  // SYNC POINT with the load in is_asked: who sees the count sees the call word.
+  own_progress_[asks].fetch_add(1, std::memory_order_release);
+  peer_receives_.ring_if_asleep();
+}
+
+bool Port::take_asks() noexcept {
+  const std::uint64_t count = peer_progress_[asks].load(std::memory_order_acquire);
+  return std::exchange(asks_taken_, count) != count;
+}
+
 bool Port::has_records() const noexcept {
   return consumers_[1].has_records() || consumers_[0].has_records();
 }
 
 bool Port::prepare_sleep() noexcept {
   receive_sleep_.announce();
-  if (!has_records()) return true;
+  if (!has_records() && !is_asked()) return true;
   receive_sleep_.withdraw();
   return false;
 }
 
 bool Port::prepare_control_sleep() noexcept {
   receive_sleep_.announce();
-  if (!has_records(Lane::control)) return true;
+  if (!has_records(Lane::control) && !is_asked()) return true;
+  receive_sleep_.withdraw();
+  return false;
+}
+
+bool Port::prepare_ask_sleep() noexcept {
+  receive_sleep_.announce();
+  if (!is_asked()) return true;
   receive_sleep_.withdraw();
   return false;
 }

@@ -50,14 +50,23 @@ class Port {
   [[nodiscard]] std::uint64_t peer_progress(std::size_t number) const noexcept;
   static constexpr std::size_t progress_words = 3;
 
+  /// Says that a call which may have begun was asked to end, and wakes the peer if it sleeps.
+  /// Requires: the call words say so already. Thread safety: one thread at a time.
+  void announce_ask() noexcept;
+  /// Tells whether the peer has asked since this was called last. Thread safety: the thread that receives.
+  [[nodiscard]] bool take_asks() noexcept;
+
   /// Returns which calls were begun and which given up.
   [[nodiscard]] CallBoard& calls() noexcept { return calls_; }
   [[nodiscard]] const CallBoard& calls() const noexcept { return calls_; }
 
-  /// Announces that the receiver is about to sleep on descriptor(). Returns false if there is something to receive.
+  /// Announces that the receiver is about to sleep on descriptor(). Returns false if there is something to receive, or
+  /// the peer has asked.
   [[nodiscard]] bool prepare_sleep() noexcept;
-  /// The same for a receiver that takes nothing from the data lane now: only the control lane keeps it awake.
+  /// The same for a receiver that takes nothing from the data lane now.
   [[nodiscard]] bool prepare_control_sleep() noexcept;
+  /// The same for one that receives nothing any more: only what is asked keeps it awake.
+  [[nodiscard]] bool prepare_ask_sleep() noexcept;
   /// Withdraws the announcement.
   void finish_sleep() noexcept;
   /// Announces that the sender is about to sleep on descriptor() until there is space on the data lane.
@@ -71,12 +80,17 @@ class Port {
  private:
   Port(const Segment& segment, Side side, std::vector<os::Mapping> mappings) noexcept;
   static constexpr std::size_t index(Lane lane) noexcept { return lane == Lane::data ? 0 : 1; }
+  static constexpr std::size_t asks = progress_words;  // the word behind those of progress
+  [[nodiscard]] bool is_asked() const noexcept {
+    return peer_progress_[asks].load(std::memory_order_acquire) != asks_taken_;
+  }
 
   // The words, then out data, out control, in data, in control, own call words, the peer's call words.
   std::vector<os::Mapping> mappings_;
   std::size_t sizes_[2];
   std::atomic<std::uint64_t>* own_progress_;
   const std::atomic<std::uint64_t>* peer_progress_;
+  std::uint64_t asks_taken_ = 0;
   int own_bell_;
   int peer_bell_;
   CallBoard calls_;

@@ -176,6 +176,93 @@ TEST_F(AsyncBackMessageProcess_, command_whose_deadline_passes_while_it_waits_fo
   for (const std::string& note : process.notes().get()) EXPECT_TRUE(note.starts_with("wait_in_order")) << note;
 }
 
+TEST_F(AsyncBackMessageProcess_, cancelling_a_call_that_has_begun_reaches_the_coroutine_that_waits) {
+  AsyncTestProcess process;
+  process.start();
+  for (int i = 0; i < 50; ++i) {
+    auto waiting = process.wait_in_order(Deadline::never());
+    auto beside = process.wait(Deadline::never());
+    ASSERT_TRUE(process.ping(soon()));  // behind both
+
+    EXPECT_FALSE(beside.cancel());
+    const Error error = beside.result().error();
+    EXPECT_EQ(error.code(), Errc::cancelled);
+    EXPECT_EQ(error.outcome(), Outcome::cancelled);
+    EXPECT_TRUE(error.may_have_run());
+    EXPECT_FALSE(waiting.ready());
+    EXPECT_FALSE(waiting.cancel());
+    EXPECT_EQ(waiting.result().error().code(), Errc::cancelled);
+  }
+
+  const Strings notes = process.notes().get();
+  EXPECT_EQ(std::count(notes.begin(), notes.end(), "wait left"), 50);
+  EXPECT_EQ(std::count(notes.begin(), notes.end(), "wait_in_order left"), 50);
+}
+
+TEST_F(AsyncBackMessageProcess_, command_that_is_cancelled_while_it_waits_for_its_turn_never_runs) {
+  AsyncTestProcess process;
+  process.start();
+  auto first = process.wait_in_order(Deadline::never());
+  auto second = process.note_after("second", 1);
+  auto third = process.note_after("third", 1);
+  ASSERT_TRUE(process.ping(soon()));
+
+  EXPECT_TRUE(second.cancel());
+  EXPECT_FALSE(second.result().error().may_have_run());
+  EXPECT_FALSE(first.cancel());
+  EXPECT_TRUE(third.result());
+
+  EXPECT_EQ(process.notes().get(),
+            (Strings{"wait_in_order begins", "wait_in_order left", "third begins", "third ends"}));
+}
+
+TEST_F(AsyncBackMessageProcess_, coroutine_has_the_token_of_its_own_call_whatever_ran_in_between) {
+  AsyncTestProcess process;
+  process.start();
+  std::vector<Future<void>> asking;
+  for (int i = 0; i < 5; ++i) asking.push_back(process.ask_token());
+  while (process.notes().get().size() < 5) {
+  }
+
+  for (std::size_t i = 0; i < 5; ++i) {
+    asking[i].cancel();
+    EXPECT_EQ(asking[i].result().error().outcome(), Outcome::cancelled);
+    EXPECT_EQ(process.add(1, 1).get(), 2);
+    for (std::size_t other = i + 1; other < 5; ++other) EXPECT_FALSE(asking[other].ready());
+  }
+}
+
+TEST_F(AsyncBackMessageProcess_, what_a_cancelled_coroutine_returns_or_throws_by_itself_is_its_outcome) {
+  AsyncTestProcess process;
+  process.start();
+  for (const bool failing : {false, true}) {
+    auto cleaning = process.clean_up(failing);
+    ASSERT_TRUE(process.ping(soon()));
+
+    EXPECT_FALSE(cleaning.cancel());
+
+    if (failing)
+      EXPECT_THROW(cleaning.get(), std::runtime_error);
+    else
+      EXPECT_EQ(cleaning.get(), "clean");
+  }
+}
+
+TEST_F(AsyncBackMessageProcess_, crash_in_a_coroutine_is_told_with_its_command_and_one_beside_it_is_not_blamed) {
+  AsyncTestProcess process;
+  process.start();
+  auto beside = process.wait(Deadline::never());
+  ASSERT_TRUE(process.ping(soon()));
+
+  const Error error = process.crash_after(100).result().error();
+
+  ASSERT_NE(error.death(), nullptr);
+  EXPECT_EQ(error.death()->signal, SIGSEGV);
+  EXPECT_EQ(error.death()->command, "crash_after");
+  EXPECT_TRUE(error.may_have_run());
+  EXPECT_EQ(beside.result().error().death()->command, "crash_after");
+}
+
 TEST_F(AsyncBackMessageProcess_, death_fails_the_calls_that_wait_inside_the_backend) {
   AsyncTestProcess process;
   process.start();

@@ -15,6 +15,7 @@
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_future.hpp>
 
+#include <algorithm>
 #include <csignal>
 #include <future>
 #include <thread>
@@ -305,6 +306,28 @@ TEST_F(AsyncCall, messages_are_received_in_order_by_one_or_by_several) {
   });
   std::sort(numbers.begin(), numbers.end());
   for (int i = 0; i < 300; ++i) EXPECT_EQ(numbers[static_cast<std::size_t>(i)], i);
+}
+
+TEST_F(AsyncCall, cancelling_a_wait_cancels_the_call) {
+  io_context context;
+  tests::AsyncTestProcess process;
+  process.start();
+  IoContextReader reader{context};
+  reader.attach(process);
+
+  run(context, [&]() -> awaitable<void> {
+    auto behind = process.note_after("behind", 1);  // is sent first, and begins
+    const auto first = co_await (async_get(process.wait_in_order(Deadline::never())) || async_get(std::move(behind)));
+    EXPECT_EQ(first.index(), 1U);
+    // It would not end by itself, and the next would wait for it.
+    EXPECT_EQ(co_await async_get(process.add(1, 1)), 2);
+    co_await async_get(process.note("done"));
+  });
+
+  const auto notes = process.notes().get();
+  EXPECT_EQ(notes.back(), "done");
+  EXPECT_EQ(std::count(notes.begin(), notes.end(), "wait_in_order begins"),
+            std::count(notes.begin(), notes.end(), "wait_in_order left"));
 }
 
 TEST_F(AsyncCall, receive_has_a_deadline_and_loses_no_message_by_being_cancelled) {

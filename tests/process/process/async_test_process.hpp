@@ -4,9 +4,11 @@
 #include "prong/asio.hpp"
 #include "prong/os/threads.hpp"
 
+#include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include <csignal>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -49,6 +51,9 @@ class AsyncTestProcess : public AsyncBackMessageProcess {
     command<&AsyncTestProcess::c__threads>("threads");
     command<&AsyncTestProcess::c__leave_in_order>("leave_in_order");
     command<&AsyncTestProcess::c__exit>("exit", "code"_a);
+    command<&AsyncTestProcess::c__ask_token>("ask_token", Concurrent{100});
+    command<&AsyncTestProcess::c__clean_up>("clean_up", "failing"_a);
+    command<&AsyncTestProcess::c__crash_after>("crash_after", "microseconds"_a);
   }
 
   Future<int> add(int a, int b) { return call<&AsyncTestProcess::c__add>(a, b); }
@@ -70,6 +75,11 @@ class AsyncTestProcess : public AsyncBackMessageProcess {
     return call<&AsyncTestProcess::c__reverse>(bytes, Deadline::after(std::chrono::seconds{20}));
   }
   Future<int> threads() { return call<&AsyncTestProcess::c__threads>(); }
+  Future<void> ask_token() { return call<&AsyncTestProcess::c__ask_token>(Deadline::never()); }
+  Future<std::string> clean_up(bool failing) {
+    return call<&AsyncTestProcess::c__clean_up>(failing, Deadline::never());
+  }
+  Future<void> crash_after(int microseconds) { return call<&AsyncTestProcess::c__crash_after>(microseconds); }
   Future<void> exit(int code) { return call<&AsyncTestProcess::c__exit>(code); }
 
  protected:
@@ -134,6 +144,28 @@ class AsyncTestProcess : public AsyncBackMessageProcess {
   awaitable<void> c__exit(int code) {
     ::_exit(code);
     co_return;
+  }
+
+  // Heeds no cancellation but by asking its token, which is its own also after others have run.
+  awaitable<void> c__ask_token() {
+    co_await boost::asio::this_coro::reset_cancellation_state(boost::asio::disable_cancellation());
+    notes_.push_back("ask_token begins");
+    while (!cancelled()) co_await sleep_for(std::chrono::microseconds{50});
+    throw_if_cancelled();
+  }
+  // Waits to be cancelled, and then ends in its own way.
+  awaitable<std::string> c__clean_up(bool failing) {
+    notes_.push_back("clean_up begins");
+    try {
+      co_await sleep_for_ever();
+    } catch (const boost::system::system_error&) {
+      if (failing) throw std::runtime_error{"the cleaning failed"};
+    }
+    co_return "clean";
+  }
+  awaitable<void> c__crash_after(int microseconds) {
+    co_await sleep_for(std::chrono::microseconds{microseconds});
+    std::raise(SIGSEGV);
   }
 
   std::vector<std::string> notes_;

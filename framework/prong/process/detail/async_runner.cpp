@@ -2,6 +2,7 @@
 
 #include "prong/base/exception.hpp"
 #include "prong/process/detail/frontend.hpp"
+#include "prong/process/exclog.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -25,6 +26,7 @@ AsyncBackMessageProcess::Runner::Runner(AsyncBackMessageProcess& owner, MessageP
   lanes_.add(1);
   for (const auto& coroutine : owner.coroutines_)
     lane_of_.push_back(coroutine.concurrent == 0 ? ordered_lane : lanes_.add(coroutine.concurrent));
+  backend.link().on_asked([this] { cancel_unwanted(); });
   backend.link().on_stop_request([this] {
     for (const auto& wait : std::exchange(stop_waits_, {})) wait->complete({});
   });
@@ -33,6 +35,7 @@ AsyncBackMessageProcess::Runner::Runner(AsyncBackMessageProcess& owner, MessageP
 AsyncBackMessageProcess::Runner::~Runner() {
   backend_.loop().cancel_timer(deadline_timer_);
   backend_.link().on_stop_request(nullptr);
+  backend_.link().on_asked(nullptr);
   owner_.runner_ = nullptr;
 }
 
@@ -161,12 +164,13 @@ void AsyncBackMessageProcess::Runner::begin(Request request, std::size_t lane, B
     refuse(request, std::move(begun).error());
     return;
   }
-  const auto run = std::make_shared<Run>();
+  const auto run = std::make_shared<Run>(*this);
   run->request = std::move(request);
+  run->number = owner_.commands().number_of(command);
   run->lane = lane;
   run->reply = backend_.link().outbox().take_buffer();
   void* const process = static_cast<MessageProcess*>(&owner_);
-  const detail::CoroutineCommand& calls = owner_.coroutines_[owner_.commands().number_of(command)];
+  const detail::CoroutineCommand& calls = owner_.coroutines_[run->number];
   auto handler = actor::guarded(owner_.name(), command.name, [&] {
     return message != nullptr ? calls.begin_named(process, command, *message, run->reply)
                               : calls.begin_typed(process, command, payload, run->reply);
@@ -177,11 +181,12 @@ void AsyncBackMessageProcess::Runner::begin(Request request, std::size_t lane, B
   }
   run->place = runs_.insert(runs_.end(), run);
   // The slot is in use until the handler of co_spawn has run, so the handler keeps the run.
-  boost::asio::co_spawn(context_, follow(run, std::move(*handler)),
+  boost::asio::co_spawn(boost::asio::any_io_executor{detail::AsyncRunExecutor{context_.get_executor(), run}},
+                        follow(run, std::move(*handler)),
                         boost::asio::bind_cancellation_slot(run->cancel.slot(), [run](std::exception_ptr thrown) {
                           if (thrown) std::rethrow_exception(std::move(thrown));
                         }));
-  if (run->place != runs_.end() && run->request.header.request != 0) arm_deadline(deadline);
+  if (!run->ended && run->request.header.request != 0) arm_deadline(deadline);
 }
 
 boost::asio::awaitable<void> AsyncBackMessageProcess::Runner::follow(std::shared_ptr<Run> run,
@@ -190,14 +195,16 @@ boost::asio::awaitable<void> AsyncBackMessageProcess::Runner::follow(std::shared
   try {
     co_await std::move(handler);
   } catch (...) {
-    outcome = actor::current_exception_error(owner_.name(), run->request.command->name);
+    // That it was cancelled is what it makes of our asking; all else that it throws is its own.
+    const auto why = detail::is_cancellation(std::current_exception()) ? why_to_end(*run) : std::nullopt;
+    outcome = why ? *why : actor::current_exception_error(owner_.name(), run->request.command->name);
   }
-  if (!outcome && run->cancelled) outcome = *run->cancelled;
   end(*run, std::move(outcome));
 }
 
 void AsyncBackMessageProcess::Runner::end(Run& run, Result<void> outcome) {
-  runs_.erase(std::exchange(run.place, runs_.end()));
+  runs_.erase(run.place);
+  run.ended = true;
   answer(run.request, std::move(outcome), std::move(run.reply));
   leave(run.lane);
 }
@@ -260,6 +267,17 @@ void AsyncBackMessageProcess::Runner::cancel(Run& run, Error why) {
   run.cancel.emit(boost::asio::cancellation_type::all);
 }
 
+std::optional<Error> AsyncBackMessageProcess::Runner::why_to_end(const Run& run) const {
+  if (run.cancelled) return run.cancelled;
+  const MessageHeader& header = run.request.header;
+  if (header.request == 0) return std::nullopt;
+  if (backend_.link().asked_to_end(RequestNumber{header.request}))
+    return Error{Errc::cancelled, "'" + run.request.command->name + "' ended because the caller cancelled it"};
+  if (Deadline::from_nanoseconds(header.deadline).has_passed())
+    return Error{Errc::deadline_exceeded, "'" + run.request.command->name + "' ended at its deadline"};
+  return std::nullopt;
+}
+
 void AsyncBackMessageProcess::Runner::cancel_all(const Error& why) {
   refused_ = why;  // those that begin now, in the place of one that ended, do not
   const std::vector<std::shared_ptr<Run>> runs{runs_.begin(), runs_.end()};
@@ -273,17 +291,18 @@ void AsyncBackMessageProcess::Runner::arm_deadline(Deadline deadline) {
   deadline_timer_ = backend_.loop().add_timer(deadline, [this] { cancel_late(); });
 }
 
+void AsyncBackMessageProcess::Runner::cancel_unwanted() {
+  const std::vector<std::shared_ptr<Run>> runs{runs_.begin(), runs_.end()};
+  for (const auto& run : runs)
+    if (auto why = why_to_end(*run)) cancel(*run, std::move(*why));
+}
+
 void AsyncBackMessageProcess::Runner::cancel_late() {
   deadline_armed_ = Deadline::never();
-  const std::vector<std::shared_ptr<Run>> runs{runs_.begin(), runs_.end()};
-  for (const auto& run : runs) {
-    if (run->request.header.request == 0 || run->cancelled) continue;
-    const Deadline deadline = Deadline::from_nanoseconds(run->request.header.deadline);
-    if (deadline.has_passed())
-      cancel(*run, Error{Errc::deadline_exceeded, "the deadline passed while the handler ran"});
-    else
-      arm_deadline(deadline);
-  }
+  cancel_unwanted();
+  for (const auto& run : runs_)
+    if (run->request.header.request != 0 && !run->cancelled)
+      arm_deadline(Deadline::from_nanoseconds(run->request.header.deadline));
 }
 
 // --- What handlers ask for -------------------------------------------------------------------------------------------

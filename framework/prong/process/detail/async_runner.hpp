@@ -2,8 +2,10 @@
 #pragma once
 
 #include "prong/loop/asio_host.hpp"
+#include "prong/os/crash_handler.hpp"
 #include "prong/process/async_back_message_process.hpp"
 #include "prong/process/async_tasks.hpp"
+#include "prong/process/detail/async_run_executor.hpp"
 #include "prong/process/detail/backend.hpp"
 #include "prong/process/detail/command_lanes.hpp"
 
@@ -47,7 +49,26 @@ class AsyncBackMessageProcess::Runner final : public detail::BackendExtension {
   };
   /// A coroutine that has begun and not ended.
   struct Run {
+    explicit Run(Runner& owner) noexcept : runner{owner} {}
+
+    /// This command is the one that runs, for as long as this lives: in a crash page, and for cancel_token().
+    class Presence {
+     public:
+      explicit Presence(Run& run) noexcept {
+        if (run.ended) return;
+        note_.emplace(run.number, run.request.header.request);
+        invocation_.emplace(run.runner.backend_, run.request.header);
+      }
+
+     private:
+      std::optional<os::CommandNote> note_;
+      std::optional<MessageProcess::Backend::Invocation> invocation_;
+    };
+
+    Runner& runner;
     Request request;
+    std::uint16_t number = 0;
+    bool ended = false;
     std::size_t lane = 0;
     std::vector<std::byte> reply;
     boost::asio::cancellation_signal cancel;
@@ -68,6 +89,8 @@ class AsyncBackMessageProcess::Runner final : public detail::BackendExtension {
   void cancel(Run& run, Error why);
   void cancel_all(const Error& why);
   void arm_deadline(Deadline deadline);
+  [[nodiscard]] std::optional<Error> why_to_end(const Run& run) const;
+  void cancel_unwanted();
   void cancel_late();
   void end_tasks();
   template <class Done>

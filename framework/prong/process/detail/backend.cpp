@@ -15,25 +15,13 @@ Error of_refused(Error error) {
 
 }  // namespace
 
-class MessageProcess::Backend::Invocation {
- public:
-  Invocation(Backend& backend, const MessageHeader& header) noexcept : backend_{backend}, outer_{backend.present_} {
-    // What nobody answers has no deadline for its handler: that of its header was for the sending.
-    if (header.request != 0)
-      token_ = CancelToken{*backend.link_, RequestNumber{header.request}, Deadline::from_nanoseconds(header.deadline)};
-    backend_.present_ = this;
-  }
-  ~Invocation() { backend_.present_ = outer_; }
-  Invocation(const Invocation&) = delete;
-  Invocation& operator=(const Invocation&) = delete;
-
-  [[nodiscard]] const CancelToken& token() const noexcept { return token_; }
-
- private:
-  Backend& backend_;
-  const Invocation* outer_;
-  CancelToken token_;
-};
+MessageProcess::Backend::Invocation::Invocation(Backend& backend, const MessageHeader& header) noexcept
+    : backend_{backend}, outer_{backend.present_} {
+  // What nobody answers has no deadline for its handler: that of its header was for the sending.
+  if (header.request != 0)
+    token_ = CancelToken{*backend.link_, RequestNumber{header.request}, Deadline::from_nanoseconds(header.deadline)};
+  backend_.present_ = this;
+}
 
 MessageProcess::Backend::Backend(MessageProcess& owner, const transport::Segment& segment,
                                  const ProcessOptions& options, std::string name)
@@ -53,6 +41,7 @@ MessageProcess::Backend::Backend(MessageProcess& owner, const transport::Segment
           segment, link_options, *loop_,
           [this](const MessageHeader& header, Bytes payload) { actor_->deliver(header, payload); },
           [this](const MessageHeader& header, const Error& error) {
+            if (header.request != 0 && link_->given_up(RequestNumber{header.request})) return;
             owner_.logger().warning("{} was not delivered: {}",
                                     header.request != 0 ? "the outcome of a request" : "a message", to_string(error));
           })

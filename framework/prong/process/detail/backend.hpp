@@ -39,6 +39,22 @@ class MessageProcess::Backend {
   void answer(const MessageHeader& header, Result<void> outcome, std::vector<std::byte>&& value,
               std::string_view command);
 
+  /// A handler that runs, for as long as this lives; then again the one that it interrupted by handling messages itself.
+  class Invocation {
+   public:
+    Invocation(Backend& backend, const MessageHeader& header) noexcept;
+    ~Invocation() { backend_.present_ = outer_; }
+    Invocation(const Invocation&) = delete;
+    Invocation& operator=(const Invocation&) = delete;
+
+    [[nodiscard]] const CancelToken& token() const noexcept { return token_; }
+
+   private:
+    Backend& backend_;
+    const Invocation* outer_;
+    CancelToken token_;
+  };
+
  private:
   void handle(const MessageHeader& header, Bytes payload);
   void run_call(const MessageHeader& header, Bytes payload);
@@ -51,9 +67,6 @@ class MessageProcess::Backend {
   Result<void> send_value(const MessageHeader& header, Payload&& value, std::string_view command);
   void answer_error(const MessageHeader& header, const Error& error, std::string_view command);
   bool leave_with(const char* stage, const Error& error);
-
-  // The handler that runs, and the one that it interrupted by handling messages itself.
-  class Invocation;
 
   MessageProcess& owner_;
   ProcessOptions options_;
