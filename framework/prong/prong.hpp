@@ -7,6 +7,7 @@
 #include "prong/log/logger.hpp"
 #include "prong/message/message_object.hpp"
 #include "prong/message/register_exception.hpp"
+#include "prong/process/duplex.hpp"
 #include "prong/process/fork_server.hpp"
 #include "prong/process/message_process.hpp"
 #include "prong/process/spawn.hpp"

@@ -122,6 +122,67 @@ Result<void> FrontendLink::send_in(std::uint64_t epoch, MessageHeader header, By
   return sent;
 }
 
+Result<void> FrontendLink::send_at_once(const MessageHeader& header, Bytes payload) {
+  const std::uint64_t epoch = connection_.epoch();
+  if (is_closed_.load(std::memory_order_acquire)) return last_end();
+  auto sent = connection_.send(Lane::data, header, payload, WhenFull::reject, Deadline::now(), {}, epoch);
+  if (sent) {
+    sent_.fetch_add(1, std::memory_order_relaxed);
+    return sent;
+  }
+  switch (sent.error().code()) {
+    case Errc::closed: return last_end();
+    case Errc::bad_message: life_.peer_is_bad(sent.error()); return sent;
+    case Errc::deadline_exceeded: return fail(Errc::overloaded, "another thread is sending");
+    default: return sent;
+  }
+}
+
+Result<void> FrontendLink::try_send(MessageHeader header, Bytes payload) {
+  header.deadline = Deadline::never().nanoseconds();
+  const std::size_t room = connection_.port().max_record_size(Lane::data) - sizeof(MessageHeader);
+  if (payload.size() > room)
+    return fail(Errc::too_large, "a message of " + std::to_string(payload.size()) +
+                                     " bytes is not sent at once; the limit is " + std::to_string(room));
+  auto sent = send_at_once(header, payload);
+  const bool full = !sent && sent.error().code() == Errc::overloaded;
+  if (!full && !room_asked_.load(std::memory_order_relaxed)) return sent;
+  const std::lock_guard lock{box_mutex_};
+  if (full && room_epoll_) {
+    // Said first, then tried once more: the room that was made meanwhile rings no bell.
+    ask_for_room_locked();
+    sent = send_at_once(header, payload);
+  }
+  if (sent) stop_asking_for_room_locked();
+  return sent;
+}
+
+void FrontendLink::ask_for_room_locked() {
+  static_cast<void>(room_event_->clear());
+  epoll_finds_death(room_epoll_.get(), Deadline::now());  // the edge of the last bell has been seen now
+  if (room_asked_.exchange(true, std::memory_order_relaxed)) connection_.finish_space_wait();
+  connection_.prepare_space_wait();
+}
+
+void FrontendLink::stop_asking_for_room_locked() noexcept {
+  if (!room_asked_.exchange(false, std::memory_order_relaxed)) return;
+  connection_.finish_space_wait();
+  room_event_->set();
+}
+
+Result<int> FrontendLink::room_descriptor() {
+  const std::lock_guard lock{box_mutex_};
+  if (room_epoll_) return room_epoll_.get();
+  PRONG_TRY_ASSIGN(room_event_, os::EventFd::create());
+  PRONG_TRY_ASSIGN(os::UniqueFd epoll, make_epoll(connection_.port().descriptor()));
+  PRONG_TRY(add_to_epoll(epoll.get(), room_event_->descriptor(), EPOLLIN, bell_event));
+  if (const int death = death_descriptor_.load(std::memory_order_acquire); death >= 0)
+    PRONG_TRY(add_to_epoll(epoll.get(), death, EPOLLIN, death_event));
+  room_event_->set();
+  room_epoll_ = std::move(epoll);
+  return room_epoll_.get();
+}
+
 Result<void> FrontendLink::send_control(MessageHeader header) {
   const std::uint64_t epoch = connection_.epoch();
   if (is_closed_.load(std::memory_order_acquire)) return last_end();
@@ -577,7 +638,8 @@ Result<void> FrontendLink::peer_started(int death_descriptor) {
   PRONG_TRY(add_to_epoll(epoll_.get(), death_descriptor, EPOLLIN, death_event));
   {
     const std::lock_guard lock{box_mutex_};
-    if (box_epoll_) PRONG_TRY(add_to_epoll(box_epoll_.get(), death_descriptor, EPOLLIN, death_event));
+    for (const os::UniqueFd* const epoll : {&box_epoll_, &room_epoll_})
+      if (*epoll) PRONG_TRY(add_to_epoll(epoll->get(), death_descriptor, EPOLLIN, death_event));
     death_descriptor_.store(death_descriptor, std::memory_order_release);
   }
   started_.store(true, std::memory_order_release);
@@ -661,6 +723,8 @@ Result<void> FrontendLink::reopen_as_reader(Segment segment, int death_descripto
     PRONG_TRY(watch_segment(*fresh, death_descriptor));
     connection_.replace_port(senders, std::move(port));
     segment_ = std::move(fresh);
+    if (room_asked_.exchange(false, std::memory_order_relaxed)) connection_.finish_space_wait();
+    if (room_event_) room_event_->set();
     for (std::size_t box = 0; box < 2; ++box) {
       dropped_.fetch_add(boxes_[box].renew(), std::memory_order_relaxed);
       consumed_[box] = 0;
@@ -679,7 +743,7 @@ Result<void> FrontendLink::watch_segment(const Segment& segment, int death_descr
   if (loop::EventLoop* const loop = loop_.load(std::memory_order_acquire)) {
     PRONG_TRY_ASSIGN(bell_watch_, loop->watch(bell, loop::Trigger::edge, [] {}));
   }
-  for (const os::UniqueFd* const epoll : {&epoll_, &box_epoll_}) {
+  for (const os::UniqueFd* const epoll : {&epoll_, &box_epoll_, &room_epoll_}) {
     if (!*epoll) continue;
     for (const int old : {connection_.port().descriptor(), death_descriptor_.load(std::memory_order_acquire)})
       ::epoll_ctl(epoll->get(), EPOLL_CTL_DEL, old, nullptr);

@@ -69,6 +69,12 @@ class FrontendLink final : public Driver, private loop::Source {
 
   /// Sends a message that nobody answers. Fails with: overloaded, deadline_exceeded, too_large, peer_gone()'s.
   [[nodiscard]] Result<void> send(MessageHeader header, Bytes payload, Deadline deadline);
+  /// Sends a message that nobody answers, if there is room. Blocks: never.
+  /// Fails with: overloaded, then room_descriptor() tells when to try again; too_large if it needs more than a record;
+  /// peer_gone()'s.
+  [[nodiscard]] Result<void> try_send(MessageHeader header, Bytes payload);
+  /// Returns a descriptor that is readable when try_send() may succeed, and now and then when it does not.
+  [[nodiscard]] Result<int> room_descriptor();
   /// Sends a request; what goes wrong is the outcome of the reply. One whose deadline is Deadline::now() is not sent.
   [[nodiscard]] ReplyReference request(MessageHeader header, Bytes payload, Deadline deadline);
   /// Sends on the control lane. Fails as send().
@@ -224,6 +230,9 @@ class FrontendLink final : public Driver, private loop::Source {
   [[nodiscard]] std::function<void()> end_unanswered(ReplyState& state, const Error& why);
   void rouse_reader();
   Result<void> watch_peer();
+  Result<void> send_at_once(const MessageHeader& header, Bytes payload);
+  void ask_for_room_locked();
+  void stop_asking_for_room_locked() noexcept;
 
   std::string name_;
   LinkOptions options_;
@@ -244,6 +253,9 @@ class FrontendLink final : public Driver, private loop::Source {
   os::UniqueFd box_epoll_;  // users poll it: the same and box_event_
   std::atomic<int> box_descriptor_{-1};
   std::optional<os::EventFd> box_event_;
+  os::UniqueFd room_epoll_;                // users poll it: own bell, the peer's death and room_event_
+  std::optional<os::EventFd> room_event_;  // set while nobody has found the queue full
+  std::atomic<bool> room_asked_{false};    // the peer rings our bell when it has made room
 
   mutable std::mutex role_mutex_;
   bool role_taken_ = false;

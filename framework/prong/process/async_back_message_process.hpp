@@ -5,6 +5,7 @@
 
 #include "prong/process/async_call.hpp"
 #include "prong/process/async_command.hpp"
+#include "prong/process/duplex.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -26,6 +27,9 @@ class AsyncBackMessageProcess : public MessageProcess {
  public:
   explicit AsyncBackMessageProcess(std::string name = "AsyncMessageProcess", ProcessOptions options = {});
   ~AsyncBackMessageProcess() override;
+
+  /// Returns both directions, each with a descriptor for poll, select and epoll.
+  [[nodiscard]] Duplex duplex() noexcept { return Duplex{*this}; }
 
  protected:
   // --- Frontend, in the constructor --------------------------------------------------------------------------------

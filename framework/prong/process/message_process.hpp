@@ -52,6 +52,7 @@ class Spawner;
 }  // namespace detail
 
 class AsyncBackMessageProcess;
+class Duplex;
 class ForkServer;
 class MainContext;
 
@@ -262,6 +263,7 @@ class MessageProcess : public Peer {
  private:
   class Frontend;
   class Backend;
+  friend class Duplex;
   friend class Pipe;
   friend class testing::InProcess;
   friend class detail::ProcessWaits;

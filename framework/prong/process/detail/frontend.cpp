@@ -263,6 +263,13 @@ Result<void> MessageProcess::Frontend::send(const MessageObject& message, Deadli
   return link_->send({.kind = MessageKind::message}, payload, deadline);
 }
 
+Result<void> MessageProcess::Frontend::try_send(const MessageObject& message) {
+  check_process("try_send");
+  std::vector<std::byte>& payload = scratch_buffer();
+  encode(message, payload);
+  return link_->try_send({.kind = MessageKind::message}, payload);
+}
+
 ReplyReference MessageProcess::Frontend::request(const MessageObject& message, Deadline deadline) {
   std::vector<std::byte>& payload = scratch_buffer();
   encode(message, payload);
@@ -276,6 +283,13 @@ ReplyReference MessageProcess::Frontend::call(std::uint16_t command, Bytes argum
 Result<MessageObject> MessageProcess::Frontend::receive(link::Box box, Deadline deadline) {
   PRONG_TRY_ASSIGN(const std::vector<std::byte> payload, link_->receive(box, deadline));
   return decode<MessageObject>(payload);
+}
+
+int MessageProcess::Frontend::room_descriptor() {
+  check_process("write_fd");
+  auto descriptor = link_->room_descriptor();
+  if (!descriptor) throw_error(std::move(descriptor).error());
+  return *descriptor;
 }
 
 int MessageProcess::Frontend::box_descriptor() {

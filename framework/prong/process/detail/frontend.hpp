@@ -35,10 +35,12 @@ class MessageProcess::Frontend final : private link::PeerLife, private actor::Pr
   Result<void> restart(Deadline deadline);
   Result<void> wait_ready(Deadline deadline);
   Result<void> send(const MessageObject& message, Deadline deadline);
+  Result<void> try_send(const MessageObject& message);
   ReplyReference request(const MessageObject& message, Deadline deadline);
   ReplyReference call(std::uint16_t command, Bytes arguments, Deadline deadline);
   Result<MessageObject> receive(link::Box box, Deadline deadline);
   int box_descriptor();
+  int room_descriptor();
   Result<void> request_stop();
   Result<void> wait_stop(Deadline deadline);
   /// Asks all to stop, then waits for all, and so on: the time of one is that of any number.
