@@ -2,6 +2,9 @@
 // coroutines.
 #pragma once
 
+#include "prong/context/async_queue.hpp"
+#include "prong/context/task_slot.hpp"
+#include "prong/context/task_thread.hpp"
 #include "prong/loop/asio_guest.hpp"
 #include "prong/loop/asio_host.hpp"
 #include "prong/process/async_back_message_process.hpp"
