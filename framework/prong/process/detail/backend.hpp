@@ -39,7 +39,7 @@ class MessageProcess::Backend {
   void answer(const MessageHeader& header, Result<void> outcome, std::vector<std::byte>&& value,
               std::string_view command);
 
-  /// A handler that runs, for as long as this lives; then again the one that it interrupted by handling messages itself.
+  /// A handler that runs, for as long as this lives; afterwards the one that it interrupted is again.
   class Invocation {
    public:
     Invocation(Backend& backend, const MessageHeader& header) noexcept;
