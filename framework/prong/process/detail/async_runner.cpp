@@ -164,6 +164,7 @@ void AsyncBackMessageProcess::Runner::begin(Request request, std::size_t lane, B
     refuse(request, std::move(begun).error());
     return;
   }
+  backend_.refill_reserve();
   const auto run = std::make_shared<Run>(*this);
   run->request = std::move(request);
   run->number = owner_.commands().number_of(command);
@@ -194,6 +195,9 @@ boost::asio::awaitable<void> AsyncBackMessageProcess::Runner::follow(std::shared
   Result<void> outcome{};
   try {
     co_await std::move(handler);
+  } catch (const std::bad_alloc&) {
+    backend_.release_reserve();
+    outcome = actor::current_exception_error(owner_.name(), run->request.command->name);
   } catch (...) {
     // That it was cancelled is what it makes of our asking; all else that it throws is its own.
     const auto why = detail::is_cancellation(std::current_exception()) ? why_to_end(*run) : std::nullopt;

@@ -145,7 +145,7 @@ auto MessageProcess::Backend::run(const actor::Command& command, const MessageHe
       if (!result) return of_refused(std::move(result).error());
       return result;
     } catch (const std::bad_alloc&) {
-      memory_reserve_.reset();
+      release_reserve();
       throw;
     } catch (const Cancelled&) {
       // Without being asked it is an exception like any other.

@@ -39,6 +39,9 @@ class MessageProcess::Backend {
   void answer(const MessageHeader& header, Result<void> outcome, std::vector<std::byte>&& value,
               std::string_view command);
 
+  /// Keeps some memory aside, so that a handler that ran out of it can be reported; release_reserve() gives it free.
+  void refill_reserve() noexcept;
+  void release_reserve() noexcept { memory_reserve_.reset(); }
   /// A handler that runs, for as long as this lives; afterwards the one that it interrupted is again.
   class Invocation {
    public:
@@ -61,7 +64,6 @@ class MessageProcess::Backend {
   void run_message(const MessageHeader& header, Bytes payload);
   template <class Handler>
   auto run(const actor::Command& command, const MessageHeader& header, Handler&& handler) -> decltype(handler());
-  void refill_reserve() noexcept;
   void answer(const MessageHeader& header, Result<void> outcome, std::string_view command);
   template <class Payload>
   Result<void> send_value(const MessageHeader& header, Payload&& value, std::string_view command);
