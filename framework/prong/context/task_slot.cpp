@@ -7,6 +7,7 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/dispatch.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -46,7 +47,11 @@ struct TaskSlot::State : std::enable_shared_from_this<State> {
   void cancel_task() {
     cancelled = true;
     next.reset();
-    if (running) cancel->emit(boost::asio::cancellation_type::all);
+    if (!running) return;
+    // In the executor: docs/traps/cancelling_from_outside.md.
+    boost::asio::dispatch(executor, [self = shared_from_this(), signal = cancel] {
+      if (self->running && self->cancel == signal) signal->emit(boost::asio::cancellation_type::all);
+    });
   }
 
   // Ends the task that there is, and those that others begin meanwhile.

@@ -5,6 +5,7 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/dispatch.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -49,14 +50,18 @@ void AsyncTasks::create(std::string name, boost::asio::awaitable<void> task) {
       state_->executor, exclog(state_->logger, std::move(name), std::move(task)),
       boost::asio::bind_cancellation_slot(
           signal->slot(), [state = state_, place, signal](const std::exception_ptr&) { state->end(place); }));
-  if (state_->cancelling) signal->emit(boost::asio::cancellation_type::all);
+  if (state_->cancelling)
+    boost::asio::dispatch(state_->executor, [signal] { signal->emit(boost::asio::cancellation_type::all); });
 }
 
 void AsyncTasks::cancel_all() {
   state_->cancelling = true;
-  // Each may end, and begin others, as soon as it is told.
-  const std::vector<State::Signal> running{state_->running.begin(), state_->running.end()};
-  for (const auto& signal : running) signal->emit(boost::asio::cancellation_type::all);
+  // In the executor: docs/traps/cancelling_from_outside.md.
+  boost::asio::dispatch(state_->executor, [state = state_] {
+    // Each may end, and begin others, as soon as it is told.
+    const std::vector<State::Signal> running{state->running.begin(), state->running.end()};
+    for (const auto& signal : running) signal->emit(boost::asio::cancellation_type::all);
+  });
 }
 
 std::size_t AsyncTasks::size() const noexcept {

@@ -6,6 +6,7 @@
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/dispatch.hpp>
 
 #include <algorithm>
 
@@ -265,10 +266,13 @@ void AsyncBackMessageProcess::Runner::regulate_intake() noexcept {
 
 // --- Cancelling ------------------------------------------------------------------------------------------------------
 
-void AsyncBackMessageProcess::Runner::cancel(Run& run, Error why) {
-  if (run.cancelled) return;
-  run.cancelled = std::move(why);
-  run.cancel.emit(boost::asio::cancellation_type::all);
+void AsyncBackMessageProcess::Runner::cancel(const std::shared_ptr<Run>& run, Error why) {
+  if (run->cancelled) return;
+  run->cancelled = std::move(why);
+  // In the executor: docs/traps/cancelling_from_outside.md.
+  boost::asio::dispatch(context_, [run] {
+    if (!run->ended) run->cancel.emit(boost::asio::cancellation_type::all);
+  });
 }
 
 std::optional<Error> AsyncBackMessageProcess::Runner::why_to_end(const Run& run) const {
@@ -285,7 +289,7 @@ std::optional<Error> AsyncBackMessageProcess::Runner::why_to_end(const Run& run)
 void AsyncBackMessageProcess::Runner::cancel_all(const Error& why) {
   refused_ = why;  // those that begin now, in the place of one that ended, do not
   const std::vector<std::shared_ptr<Run>> runs{runs_.begin(), runs_.end()};
-  for (const auto& run : runs) cancel(*run, why);
+  for (const auto& run : runs) cancel(run, why);
 }
 
 void AsyncBackMessageProcess::Runner::arm_deadline(Deadline deadline) {
@@ -298,7 +302,7 @@ void AsyncBackMessageProcess::Runner::arm_deadline(Deadline deadline) {
 void AsyncBackMessageProcess::Runner::cancel_unwanted() {
   const std::vector<std::shared_ptr<Run>> runs{runs_.begin(), runs_.end()};
   for (const auto& run : runs)
-    if (auto why = why_to_end(*run)) cancel(*run, std::move(*why));
+    if (auto why = why_to_end(*run)) cancel(run, std::move(*why));
 }
 
 void AsyncBackMessageProcess::Runner::cancel_late() {

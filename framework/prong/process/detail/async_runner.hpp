@@ -86,7 +86,7 @@ class AsyncBackMessageProcess::Runner final : public detail::BackendExtension {
   void answer(const Request& request, Result<void> outcome, std::vector<std::byte>&& value);
   void leave(std::size_t lane);
   void regulate_intake() noexcept;
-  void cancel(Run& run, Error why);
+  void cancel(const std::shared_ptr<Run>& run, Error why);
   void cancel_all(const Error& why);
   void arm_deadline(Deadline deadline);
   [[nodiscard]] std::optional<Error> why_to_end(const Run& run) const;
