@@ -1,6 +1,6 @@
 // A backend that crashes, throws where nobody may, and hangs: what its caller is told, and the report for people.
 //
-// 09_crash_report [fault] [exception] [hang]: the ends to bring about, in this order; without any, the last two. The
+// 13_crash_report [fault] [exception] [hang]: the ends to bring about, in this order; without any, the last two. The
 // reports go to the standard error output.
 #include "prong/prong.hpp"
 
