@@ -64,8 +64,8 @@ class Spawner {
 /// The object returned is the frontend. The backend is made anew from the same arguments, by the fork server, in a copy
 /// of the program as it was when that was constructed: what the constructor uses beside its arguments must have been
 /// there then. Its descriptors given to MessageProcess::inherit() have the same numbers in the backend, whenever they
-/// were opened. Arguments travel like those of a command; text arrives as std::string. A FrameRing and a FramePool
-/// travel too, whenever they were made: the backend's is another handle to the same frames, for all its restarts.
+/// were opened. Arguments travel like those of a command; text arrives as std::string. A FrameRing, a FramePool and an
+/// EventGroup travel too, whenever they were made: the backend's is another handle to the same, for all its restarts.
 /// Throws Exception: not_started if there is no ForkServer, deadline_exceeded, too_large, system, and what the
 /// constructor throws. A constructor that throws in the backend only is logged there and ends it with exit code 1.
 template <std::derived_from<MessageProcess> Process, class... Arguments>

@@ -4,6 +4,8 @@
 #include "prong/base/exception.hpp"
 #include "prong/frame/frame_ring.hpp"
 #include "prong/frame/frame_ticket.hpp"
+#include "prong/sync/event_group.hpp"
+#include "prong/sync/event_ticket.hpp"
 
 #include <concepts>
 #include <vector>
@@ -35,6 +37,19 @@ struct SpawnForm<Frames> {
     else
       return frame::detail::FrameTravel::open_pool(ticket).value();
   }
+};
+
+/// So do events.
+template <>
+struct SpawnForm<EventGroup> {
+  using Type = sync::detail::EventTicket;
+  static Type pack(const EventGroup& group, std::vector<int>& descriptors) {
+    Type ticket = sync::detail::EventTravel::ticket_of(group).value();
+    descriptors.push_back(ticket.memory);
+    descriptors.insert(descriptors.end(), ticket.events.begin(), ticket.events.end());
+    return ticket;
+  }
+  static EventGroup unpack(const Type& ticket) { return sync::detail::EventTravel::open(ticket).value(); }
 };
 
 }  // namespace prong::detail

@@ -1,6 +1,7 @@
 #include "prong/sync/event_group.hpp"
 
 #include "prong/sync/detail/event_table.hpp"
+#include "prong/sync/event_ticket.hpp"
 
 namespace prong {
 namespace {
@@ -13,8 +14,6 @@ Error foreign() {
 
 EventGroup::EventGroup(std::size_t size, EventKind kind)
     : table_{sync::detail::EventTable::create(size, kind).value()} {}
-
-EventGroup::~EventGroup() = default;
 
 Result<ReservedEvent> EventGroup::reserve(Deadline deadline) {
   PRONG_TRY_ASSIGN(const EventIndex index, table_->reserve(deadline));
@@ -53,3 +52,16 @@ EventKind EventGroup::kind() const noexcept {
 }
 
 }  // namespace prong
+
+namespace prong::sync::detail {
+
+Result<EventTicket> EventTravel::ticket_of(const EventGroup& group) {
+  return group.table_->ticket();
+}
+
+Result<EventGroup> EventTravel::open(const EventTicket& ticket) {
+  PRONG_TRY_ASSIGN(auto table, EventTable::open(ticket));
+  return EventGroup{std::move(table)};
+}
+
+}  // namespace prong::sync::detail

@@ -1,13 +1,18 @@
 // Events made before the fork and used again and again.
 //
-// An event that a backend shall see must exist before the fork. A group makes some, and both sides then speak of them
-// by index. Layout in memory: docs/formats/event_group.md.
+// An event that a backend shall see must exist before the fork, or be given to spawn(). A group makes some, and both
+// sides then speak of them by index. Layout in memory: docs/formats/event_group.md.
 #pragma once
 
 #include "prong/sync/event.hpp"
 
 #include <cstddef>
 #include <memory>
+#include <utility>
+
+namespace prong::sync::detail {
+class EventTravel;
+}
 
 namespace prong {
 
@@ -19,19 +24,15 @@ struct ReservedEvent {
 
 /// A number of events that the frontend reserves and releases and that both sides set.
 ///
-/// reserve and release work only in the process that made the group, the rest in every process forked from it since.
-/// The order of reserving is first released, first reserved.
-/// Thread safety: all members may be called from any thread.
-/// If the peer dies: its events can be released; nothing that it holds is needed for that.
-/// After fork: the child shares the events, and none of the frontend's locks.
+/// reserve and release work only in the process that made the group, the rest in every process forked from it since, or
+/// spawned with it. The order of reserving is first released, first reserved. A copy is another handle to the same
+/// group. Thread safety: all members may be called from any thread. If the peer dies: its events can be released;
+/// nothing that it holds is needed for that. After fork: the child shares the events, and none of the frontend's locks.
 /// Source: valkka.multiprocess, EventGroup.
 class EventGroup {
  public:
   /// Makes `size` events, before the fork. Throws Exception with: size_invalid unless 1 to 65,536, system.
   explicit EventGroup(std::size_t size = 10, EventKind kind = EventKind::shared);
-  ~EventGroup();
-  EventGroup(const EventGroup&) = delete;
-  EventGroup& operator=(const EventGroup&) = delete;
 
   /// Takes a free event, which is not set, or waits for one; those who wait are served in order.
   ///
@@ -58,7 +59,10 @@ class EventGroup {
   [[nodiscard]] EventKind kind() const noexcept;
 
  private:
-  std::unique_ptr<sync::detail::EventTable> table_;
+  friend class sync::detail::EventTravel;
+  explicit EventGroup(std::shared_ptr<sync::detail::EventTable> table) noexcept : table_{std::move(table)} {}
+
+  std::shared_ptr<sync::detail::EventTable> table_;
 };
 
 }  // namespace prong

@@ -21,6 +21,7 @@ class DescriptorCell final : public EventCell {
   [[nodiscard]] Result<EventState> wait(Generation generation, Deadline deadline) override;
   [[nodiscard]] Result<EventState> wait(Generation generation, Peer& peer, Deadline deadline) override;
   [[nodiscard]] int descriptor() const noexcept override { return event_.descriptor(); }
+  [[nodiscard]] int event_descriptor() const noexcept override { return event_.descriptor(); }
 
   void retire() noexcept override;
   [[nodiscard]] bool settle() noexcept override;

@@ -41,6 +41,8 @@ class EventCell {
   [[nodiscard]] virtual Result<EventState> wait(Generation generation, Peer& peer, Deadline deadline) = 0;
   /// Returns the descriptor that is readable while the event is set, or -1 if there is none.
   [[nodiscard]] virtual int descriptor() const noexcept = 0;
+  /// Returns the eventfd that the cell is made with.
+  [[nodiscard]] virtual int event_descriptor() const noexcept = 0;
 
   // For the owner.
 

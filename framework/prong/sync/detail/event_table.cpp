@@ -51,31 +51,67 @@ class EventTable::Visit {
   std::uint32_t slot_;
 };
 
-EventTable::EventTable(EventKind kind, std::uint32_t group) noexcept
-    : kind_{kind}, group_{group}, owner_{os::process_token()} {}
+EventTable::EventTable(EventKind kind, std::uint32_t group, std::uint64_t owner) noexcept
+    : kind_{kind}, group_{group}, owner_{owner}, home_{os::process_token()} {}
 
-Result<std::unique_ptr<EventTable>> EventTable::create(std::size_t size, EventKind kind) {
+Result<std::shared_ptr<EventTable>> EventTable::create(std::size_t size, EventKind kind) {
   if (size == 0 || size > most_slots)
     return fail(Errc::size_invalid, "an event group of " + std::to_string(size) + " events");
-  std::unique_ptr<EventTable> table{new EventTable{kind, next_group()}};
+  const std::shared_ptr<EventTable> table{new EventTable{kind, next_group(), os::process_token()}};
   PRONG_TRY(table->make_cells(size));
   return table;
 }
 
 Result<void> EventTable::make_cells(std::size_t size) {
-  PRONG_TRY_ASSIGN(const auto memory, os::SharedMemory::create("prong-event-group", size * cell_size));
-  PRONG_TRY_ASSIGN(memory_, memory.map(os::Access::read_write));
+  PRONG_TRY_ASSIGN(auto memory, os::SharedMemory::create("prong-event-group", size * cell_size));
+  PRONG_TRY(map(std::move(memory)));
   slots_.resize(size);
   for (std::uint32_t i = 0; i < size; ++i) {
     PRONG_TRY_ASSIGN(auto event, os::EventFd::create());
-    std::byte* const place = memory_.data() + i * cell_size;
-    if (kind_ == EventKind::shared)
-      cells_.push_back(std::make_unique<FutexCell>(*new (place) std::atomic<std::uint32_t>{0}, std::move(event)));
-    else
-      cells_.push_back(std::make_unique<DescriptorCell>(*new (place) std::atomic<std::uint64_t>{0}, std::move(event)));
+    add_cell(std::move(event));
     free_.push_back(i);
   }
   return {};
+}
+
+Result<void> EventTable::map(os::SharedMemory memory) {
+  PRONG_TRY_ASSIGN(memory_, memory.map(os::Access::read_write));
+  shared_ = std::move(memory);
+  return {};
+}
+
+// Fresh memory of zeros is cells without a generation.
+void EventTable::add_cell(os::EventFd event) {
+  std::byte* const place = memory_.data() + cells_.size() * cell_size;
+  if (kind_ == EventKind::shared)
+    cells_.push_back(std::make_unique<FutexCell>(*std::launder(reinterpret_cast<std::atomic<std::uint32_t>*>(place)),
+                                                 std::move(event)));
+  else
+    cells_.push_back(std::make_unique<DescriptorCell>(
+        *std::launder(reinterpret_cast<std::atomic<std::uint64_t>*>(place)), std::move(event)));
+}
+
+Result<EventTicket> EventTable::ticket() const {
+  if (os::process_token() != home_)
+    return fail(Errc::wrong_process, "an event group is handed on by the process that has made it or was given it");
+  EventTicket ticket{
+      .kind = static_cast<std::uint8_t>(kind_), .group = group_, .memory = shared_->descriptor(), .events = {}};
+  for (const auto& cell : cells_) ticket.events.push_back(cell->event_descriptor());
+  return ticket;
+}
+
+Result<std::shared_ptr<EventTable>> EventTable::open(const EventTicket& ticket) {
+  const auto kind = static_cast<EventKind>(ticket.kind);
+  const std::size_t size = ticket.events.size();
+  const auto misfit = [] { return fail(Errc::bad_message, "descriptors that are not those of such an event group"); };
+  if ((kind != EventKind::shared && kind != EventKind::descriptor) || size == 0 || size > most_slots) return misfit();
+  constexpr std::uint64_t nobody = 0;  // no process has this token
+  const std::shared_ptr<EventTable> table{new EventTable{kind, ticket.group, nobody}};
+  PRONG_TRY_ASSIGN(auto memory, os::SharedMemory::open(os::UniqueFd{ticket.memory}));
+  if (memory.size() < size * cell_size) return misfit();
+  PRONG_TRY(table->map(std::move(memory)));
+  for (const std::int32_t event : ticket.events) table->add_cell(os::EventFd::open(os::UniqueFd{event}));
+  return table;
 }
 
 bool EventTable::is_owner() const noexcept {

@@ -4,9 +4,11 @@
 #include "prong/base/deadline.hpp"
 #include "prong/base/event_index.hpp"
 #include "prong/base/result.hpp"
+#include "prong/os/event_fd.hpp"
 #include "prong/os/shared_memory.hpp"
 #include "prong/sync/detail/event_cell.hpp"
 #include "prong/sync/event.hpp"
+#include "prong/sync/event_ticket.hpp"
 #include "prong/sync/peer.hpp"
 
 #include <chrono>
@@ -27,7 +29,13 @@ namespace prong::sync::detail {
 class EventTable {
  public:
   /// Fails with: size_invalid, system.
-  [[nodiscard]] static Result<std::unique_ptr<EventTable>> create(std::size_t size, EventKind kind);
+  [[nodiscard]] static Result<std::shared_ptr<EventTable>> create(std::size_t size, EventKind kind);
+
+  /// Opens what another process has made and this one was given. Takes over the descriptors; nobody owns it here.
+  /// Fails with: bad_message if they are not those of such a group.
+  [[nodiscard]] static Result<std::shared_ptr<EventTable>> open(const EventTicket& ticket);
+  /// Fails with: wrong_process unless this process has made or opened the table.
+  [[nodiscard]] Result<EventTicket> ticket() const;
 
   /// Fails with: wrong_process, no_free_event, deadline_exceeded.
   [[nodiscard]] Result<EventIndex> reserve(Deadline deadline);
@@ -63,8 +71,10 @@ class EventTable {
   };
   class Visit;
 
-  EventTable(EventKind kind, std::uint32_t group) noexcept;
+  EventTable(EventKind kind, std::uint32_t group, std::uint64_t owner) noexcept;
   [[nodiscard]] Result<void> make_cells(std::size_t size);
+  [[nodiscard]] Result<void> map(os::SharedMemory memory);
+  void add_cell(os::EventFd event);
 
   [[nodiscard]] bool is_owner() const noexcept;
   [[nodiscard]] Result<PackedIndex> locate(EventIndex index) const;
@@ -81,6 +91,8 @@ class EventTable {
   const EventKind kind_;
   const std::uint32_t group_;
   const std::uint64_t owner_;
+  const std::uint64_t home_;                  // The process that has the descriptor of the memory.
+  std::optional<os::SharedMemory> shared_{};  // Its number may be another file's in a process forked since.
   os::Mapping memory_;
   std::vector<std::unique_ptr<EventCell>> cells_;
 

@@ -22,6 +22,7 @@ class FutexCell final : public EventCell {
   [[nodiscard]] Result<EventState> wait(Generation generation, Deadline deadline) override;
   [[nodiscard]] Result<EventState> wait(Generation generation, Peer& peer, Deadline deadline) override;
   [[nodiscard]] int descriptor() const noexcept override { return -1; }
+  [[nodiscard]] int event_descriptor() const noexcept override { return bell_.descriptor(); }
 
   void retire() noexcept override;
   [[nodiscard]] bool settle() noexcept override;
