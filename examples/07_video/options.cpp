@@ -59,8 +59,10 @@ int parse(int argc, char** argv, Options& options) {
         return read_kill(text, order);
       });
   app.add_option("--poison", options.poison, "Have every detector that looks at this frame crash")->type_name("N");
-  app.add_option("--chaos", options.chaos,
-                 "Kill stages at random while they work; the same seed draws the same numbers")
+  app.add_option(
+         "--chaos", options.chaos,
+         "Kill stages at random while they work, however often they must be restarted; the same seed draws the same\n"
+         "numbers")
       ->type_name("SEED");
   app.add_option("--note", options.input_note, "Where the input comes from, printed beside its name")
       ->type_name("TEXT");

@@ -178,6 +178,7 @@ int Pipeline::main_loop() {
     end_early();
   }
   clear_progress();
+  over_ = true;
   const int code = verdict();
   if (options_.json)
     print_json(code);
@@ -255,6 +256,7 @@ void Pipeline::ask(Stage& stage) {
 }
 
 void Pipeline::tick() {
+  if (over_) return;  // the figures have been printed
   for (Stage* const stage : stages_)
     if (!stage->has_ended) ask(*stage);
   if (!options_.headless && !options_.json && ::isatty(STDERR_FILENO) != 0) show_progress();
@@ -310,12 +312,23 @@ void Pipeline::kill_as_ordered() {
   }
 }
 
+// A few kills may hit what has just been started again. Then there are none until a frame has come out at the end:
+// however long a restart takes, and however slow the machine is, the film is done some time.
 void Pipeline::kill_at_random() {
-  if (!next_kill_.has_passed()) return;
+  constexpr int most_idle_kills = 3;
+  if (!next_kill_.has_passed() || stopping() || !problem_.empty()) return;
+  if (sink_stage_.report.frames_out > frames_at_kill_) {
+    frames_at_kill_ = sink_stage_.report.frames_out;
+    idle_kills_ = 0;
+  }
+  if (idle_kills_ == most_idle_kills) return;
   Stage& stage = *stages_[random_() % stages_.size()];
   next_kill_ = Deadline::after(std::chrono::milliseconds{20 + random_() % 100});
-  if (stage.has_ended || stage.process->state() != prong::ProcessState::running) return;
-  say("chaos kills " + stage.name + " (pid " + std::to_string(stage.process->pid()) + ")");
+  const int pid = stage.process->pid();
+  if (stage.has_ended || stage.process->state() != prong::ProcessState::running || stage.killed_pid == pid) return;
+  say("chaos kills " + stage.name + " (pid " + std::to_string(pid) + ")");
+  stage.killed_pid = pid;
+  ++idle_kills_;
   stage.process->kill();
 }
 

@@ -36,6 +36,7 @@ class Pipeline : public prong::MainContext {
     std::unique_ptr<prong::Supervisor> supervisor;
     std::uint64_t incarnation = 0;  // of the backend that was told what to do
     bool has_ended = false;
+    int killed_pid = 0;  // by chaos
     std::chrono::steady_clock::time_point answered;
     int deaths = 0;
     int restarts = 0;
@@ -99,6 +100,9 @@ class Pipeline : public prong::MainContext {
   bool interrupted_ = false;
   std::mt19937_64 random_;
   prong::Deadline next_kill_ = prong::Deadline::never();
+  int idle_kills_ = 0;                // since the sink was last seen to have written more
+  std::uint64_t frames_at_kill_ = 0;  // that it had written then
+  bool over_ = false;
   int progress_lines_ = 0;
 };
 

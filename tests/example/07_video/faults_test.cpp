@@ -226,9 +226,9 @@ TEST_P(CrippledVideoProgram, says_which_process_died_and_keeps_what_was_finished
   EXPECT_EQ(program.exit_code(), 1);
   const std::string sentence =
       "backend '" + stage + "' (pid " + std::to_string(pid) + ") was ended by signal 9 (SIGKILL)";
-  EXPECT_TRUE(program.errors().ends_with("\n07_video: " + sentence + "\n")) << program.errors();
+  EXPECT_NE(program.errors().find("\n07_video: " + sentence), std::string::npos) << program.errors();
   const auto result = nlohmann::json::parse(program.output());
-  EXPECT_EQ(result.at("problem"), sentence);
+  EXPECT_TRUE(result.at("problem").get<std::string>().starts_with(sentence)) << result;
   if (stage == "sink") {
     EXPECT_TRUE(result.at("files").empty());
     EXPECT_NE(read_file(out() + "/events.jsonl.part").find("enter"), std::string::npos) << "every line up to its death";
