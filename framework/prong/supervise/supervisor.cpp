@@ -21,13 +21,14 @@ std::uint64_t make_seed() {
   return std::uint64_t{device()} << 32 | device();
 }
 
-LogLevel level_of(SupervisionEvent::Kind kind, bool has_cause) {
+// How a child died is for the child to report, as an error; here is told what follows from it.
+LogLevel level_of(SupervisionEvent::Kind kind) {
   switch (kind) {
     case SupervisionEvent::Kind::started: return LogLevel::debug;
     case SupervisionEvent::Kind::ready:
+    case SupervisionEvent::Kind::down:
     case SupervisionEvent::Kind::recycled:
     case SupervisionEvent::Kind::restarting: return LogLevel::info;
-    case SupervisionEvent::Kind::down: return has_cause ? LogLevel::warning : LogLevel::info;
     case SupervisionEvent::Kind::hung: return LogLevel::warning;
     case SupervisionEvent::Kind::gave_up: return LogLevel::error;
   }
@@ -240,7 +241,7 @@ void Supervisor::start_child(const Action& action) {
 }
 
 void Supervisor::tell(const SupervisionEvent& event) {
-  switch (level_of(event.kind, event.cause.has_value())) {
+  switch (level_of(event.kind)) {
     case LogLevel::debug: logger_.debug("{}", to_string(event)); break;
     case LogLevel::info: logger_.info("{}", to_string(event)); break;
     case LogLevel::warning: logger_.warning("{}", to_string(event)); break;

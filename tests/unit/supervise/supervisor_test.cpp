@@ -92,9 +92,9 @@ TEST_F(Supervisor_, logs_each_event_with_the_level_it_deserves) {
   }
 
   EXPECT_EQ(lines,
-            (Lines{"info a#1 ready", "warning a#1 down: process_expired: signal 11",
+            (Lines{"info a#1 ready", "info a#1 down: process_expired: signal 11",
                    "info a#1 restarting in 100 ms: process_expired: signal 11", "info a#2 ready",
-                   "warning a#2 down: process_expired: signal 6",
+                   "info a#2 down: process_expired: signal 6",
                    "error a#2 gave_up: process_expired: supervisor 'video' gave up after 1 restarts within 10 s: "
                    "signal 6"}));
 }
