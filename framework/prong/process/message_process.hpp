@@ -210,6 +210,7 @@ class MessageProcess : public Peer {
 
   /// Calls a handler in the backend; parameters not given take their declared defaults. The last argument may be a
   /// Deadline; otherwise the default deadline holds.
+  /// Throws Exception: missing_argument for a parameter that has no default. All else is the outcome of the Future.
   template <auto Handler, class... Arguments>
   [[nodiscard]] Future<typename actor::HandlerTraits<decltype(Handler)>::Value> call(Arguments&&... arguments) {
     return call_with<Handler>(std::make_index_sequence<actor::argument_count<Handler, Arguments...>()>{},
