@@ -263,6 +263,19 @@ TEST_F(AsyncBackMessageProcess_, crash_in_a_coroutine_is_told_with_its_command_a
   EXPECT_EQ(beside.result().error().death()->command, "crash_after");
 }
 
+TEST_F(AsyncBackMessageProcess_, coroutine_that_keeps_the_thread_past_its_deadline_is_ended_where_that_was_asked_for) {
+  AsyncTestProcess process{"spinning", {.when_late = LatePolicy::kill, .term_grace = 5ms}};
+  process.start();
+  auto beside = process.wait(Deadline::never());
+
+  EXPECT_EQ(process.spin(Deadline::after(500ms)).result().error().code(), Errc::deadline_exceeded);
+
+  const Error error = beside.result().error();
+  EXPECT_EQ(error.code(), Errc::process_expired);
+  ASSERT_NE(error.death(), nullptr);
+  EXPECT_EQ(error.death()->command, "spin");
+}
+
 TEST_F(AsyncBackMessageProcess_, death_fails_the_calls_that_wait_inside_the_backend) {
   AsyncTestProcess process;
   process.start();

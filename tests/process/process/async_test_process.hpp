@@ -8,6 +8,8 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include <sched.h>
+
 #include <csignal>
 #include <stdexcept>
 #include <string>
@@ -54,6 +56,7 @@ class AsyncTestProcess : public AsyncBackMessageProcess {
     command<&AsyncTestProcess::c__ask_token>("ask_token", Concurrent{100});
     command<&AsyncTestProcess::c__clean_up>("clean_up", "failing"_a);
     command<&AsyncTestProcess::c__crash_after>("crash_after", "microseconds"_a);
+    command<&AsyncTestProcess::c__spin>("spin");
   }
 
   Future<int> add(int a, int b) { return call<&AsyncTestProcess::c__add>(a, b); }
@@ -80,6 +83,7 @@ class AsyncTestProcess : public AsyncBackMessageProcess {
     return call<&AsyncTestProcess::c__clean_up>(failing, Deadline::never());
   }
   Future<void> crash_after(int microseconds) { return call<&AsyncTestProcess::c__crash_after>(microseconds); }
+  Future<void> spin(Deadline deadline) { return call<&AsyncTestProcess::c__spin>(deadline); }
   Future<void> exit(int code) { return call<&AsyncTestProcess::c__exit>(code); }
 
  protected:
@@ -166,6 +170,12 @@ class AsyncTestProcess : public AsyncBackMessageProcess {
   awaitable<void> c__crash_after(int microseconds) {
     co_await sleep_for(std::chrono::microseconds{microseconds});
     std::raise(SIGSEGV);
+  }
+
+  // Gives the thread back once, and then never again.
+  awaitable<void> c__spin() {
+    co_await sleep_for(std::chrono::microseconds{1});
+    for (;;) ::sched_yield();
   }
 
   std::vector<std::string> notes_;
