@@ -18,7 +18,7 @@ namespace prong {
 /// Runs at most one task at a time: for one that repeats itself, or is replaced by another.
 ///
 /// What a task throws is logged with the slot's name, as by exclog(). Destroying the slot cancels the task and awaits
-/// nothing.
+/// nothing. Requires: destroyed before the executor's context, as all that Asio has in it.
 /// Thread safety: the executor's thread.
 /// Source: task_thread, reCreate, reSchedule, delete.
 class TaskSlot {

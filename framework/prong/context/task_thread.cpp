@@ -95,17 +95,24 @@ TaskThread::~TaskThread() = default;
 
 // --- The life of an actor --------------------------------------------------------------------------------------------
 
-void TaskThread::begin_life(boost::asio::any_io_executor executor) {
-  life_ = std::make_shared<Life>(*this, std::move(executor));
+std::shared_ptr<TaskThread::Life> TaskThread::begin_life(boost::asio::any_io_executor executor) {
+  auto life = std::make_shared<Life>(*this, std::move(executor));
+  life_ = life;
   state_ = State::running;
-  if (input_.closed()) life_->cancel_after_grace(life_->serving);
-  life_->self.create("live", begin_later(live()));
+  if (input_.closed()) life->cancel_after_grace(life->serving);
+  life->self.create("live", begin_later(live(life)));
+  return life;
+}
+
+TaskThread::Life& TaskThread::life() const {
+  const auto life = life_.lock();
+  PRONG_EXPECT(life != nullptr && state_ == State::running, "an actor that does not run has no tasks and no children");
+  return *life;
 }
 
 awaitable<void> TaskThread::run() {
   PRONG_EXPECT(parent_ == nullptr && state_ == State::made, "a root runs once");
-  begin_life(co_await boost::asio::this_coro::executor);
-  const auto life = life_;
+  const auto life = begin_life(co_await boost::asio::this_coro::executor);
   life->heed(options_.end_on_signals);
   co_await boost::asio::this_coro::throw_if_cancelled(false);
   while (state_ != State::ended) {
@@ -121,8 +128,7 @@ awaitable<void> TaskThread::run() {
   if (thrown_) std::rethrow_exception(thrown_);
 }
 
-awaitable<void> TaskThread::live() {
-  const auto life = life_;
+awaitable<void> TaskThread::live(std::shared_ptr<Life> life) {
   life->serving.create("serve", serve());
   co_await life->serving.join();
   input_.close();  // of one whose enter() has failed
@@ -157,7 +163,8 @@ awaitable<void> TaskThread::serve() {
     co_await exclog(logger_, "from_parent", from_parent(std::move(*message)));
 }
 
-awaitable<void> TaskThread::mind(std::shared_ptr<TaskThread> child) {
+// Holds the child's life until after its end: its coroutines are among what would be destroyed with it.
+awaitable<void> TaskThread::mind(std::shared_ptr<TaskThread> child, std::shared_ptr<Life>) {
   while (auto message = co_await child->output_.take(Deadline::never()))
     co_await exclog(logger_, "from_child", from_child(*child, std::move(*message)));
   co_await exclog(logger_, "child_ended", child_ended(*child, child->how_));
@@ -168,23 +175,22 @@ awaitable<void> TaskThread::mind(std::shared_ptr<TaskThread> child) {
 void TaskThread::note_end_of_children() {
   const bool all = std::all_of(children_.begin(), children_.end(),
                                [](const auto& child) { return child.second->state_ == State::ended; });
-  if (input_.closed() && all && life_->minding.size() > 0) life_->cancel_after_grace(life_->minding);
+  if (input_.closed() && all && life().minding.size() > 0) life().cancel_after_grace(life().minding);
 }
 
 void TaskThread::terminate() {
   if (input_.closed()) return;
   input_.close();
-  if (life_ && state_ == State::running) life_->cancel_after_grace(life_->serving);
+  if (const auto life = life_.lock(); life && state_ == State::running) life->cancel_after_grace(life->serving);
 }
 
 void TaskThread::begin_child(std::shared_ptr<TaskThread> child) {
-  PRONG_EXPECT(state_ == State::running, "children are made by an actor that runs");
+  Life& own = life();
   if (input_.closed()) throw_error(Error{Errc::closed, "actor '" + name_ + "' is to end"});
   child->parent_ = this;
   children_.emplace(child->id_, child);
-  child->begin_life(life_->executor);
-  std::string name = "the listener of " + child->name_;
-  life_->minding.create(std::move(name), begin_later(mind(std::move(child))));
+  auto its_life = child->begin_life(own.executor);
+  own.minding.create("the listener of " + child->name_, begin_later(mind(child, std::move(its_life))));
 }
 
 std::vector<TaskThreadId> TaskThread::child_ids() const {
@@ -194,13 +200,11 @@ std::vector<TaskThreadId> TaskThread::child_ids() const {
 }
 
 void TaskThread::create_task(std::string name, awaitable<void> task) {
-  PRONG_EXPECT(state_ == State::running, "tasks are of an actor that runs");
-  life_->tasks.create(std::move(name), std::move(task));
+  life().tasks.create(std::move(name), std::move(task));
 }
 
 boost::asio::any_io_executor TaskThread::executor() const {
-  PRONG_EXPECT(life_ != nullptr, "an actor that has not begun runs nowhere");
-  return life_->executor;
+  return life().executor;
 }
 
 // --- What an actor does unless it is overridden ----------------------------------------------------------------------

@@ -146,10 +146,11 @@ class TaskThread {
   class Life;
 
   void begin_child(std::shared_ptr<TaskThread> child);
-  void begin_life(boost::asio::any_io_executor executor);
-  [[nodiscard]] boost::asio::awaitable<void> live();
+  std::shared_ptr<Life> begin_life(boost::asio::any_io_executor executor);
+  [[nodiscard]] Life& life() const;
+  [[nodiscard]] boost::asio::awaitable<void> live(std::shared_ptr<Life> life);
   [[nodiscard]] boost::asio::awaitable<void> serve();
-  [[nodiscard]] boost::asio::awaitable<void> mind(std::shared_ptr<TaskThread> child);
+  [[nodiscard]] boost::asio::awaitable<void> mind(std::shared_ptr<TaskThread> child, std::shared_ptr<Life> its_life);
   void note_end_of_children();
   [[nodiscard]] Deadline send_deadline() const noexcept { return Deadline::after(options_.send_deadline); }
 
@@ -162,9 +163,9 @@ class TaskThread {
   AsyncQueue<MessageObject> input_;
   AsyncQueue<MessageObject> output_;
   std::map<TaskThreadId, std::shared_ptr<TaskThread>> children_;
-  std::shared_ptr<Life> life_;  // from its beginning on
-  Result<void> how_{};          // it ended
-  std::exception_ptr thrown_;   // by enter()
+  std::weak_ptr<Life> life_;   // of coroutines: it ends with them, at the latest with the executor's context
+  Result<void> how_{};         // it ended
+  std::exception_ptr thrown_;  // by enter()
 };
 
 }  // namespace prong

@@ -56,6 +56,7 @@ void AsyncTasks::create(std::string name, boost::asio::awaitable<void> task) {
 
 void AsyncTasks::cancel_all() {
   state_->cancelling = true;
+  if (state_->running.empty()) return;
   // In the executor: docs/traps/cancelling_from_outside.md.
   boost::asio::dispatch(state_->executor, [state = state_] {
     // Each may end, and begin others, as soon as it is told.

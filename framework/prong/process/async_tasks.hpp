@@ -17,6 +17,7 @@ namespace prong {
 /// Coroutines of one executor for which nobody waits one by one, but which are cancelled and awaited together.
 ///
 /// What a task throws is logged with its name, as by exclog(). Destroying this cancels the tasks and awaits nothing.
+/// Requires: destroyed before the executor's context, as all that Asio has in it.
 /// Thread safety: the executor's thread.
 class AsyncTasks {
  public:
