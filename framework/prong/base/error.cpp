@@ -71,6 +71,7 @@ std::string_view name_of(Errc code) noexcept {
     case Errc::queue_empty: return "queue_empty";
     case Errc::record_too_big: return "record_too_big";
     case Errc::closed: return "closed";
+    case Errc::read_only: return "read_only";
     case Errc::no_free_event: return "no_free_event";
     case Errc::foreign_event: return "foreign_event";
     case Errc::double_release: return "double_release";

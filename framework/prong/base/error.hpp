@@ -62,6 +62,7 @@ enum class Errc : std::uint16_t {
   queue_empty = 81,
   record_too_big = 82,
   closed = 83,
+  read_only = 84,  ///< A write to a channel that is closed.
 
   // Events.
   no_free_event = 100,

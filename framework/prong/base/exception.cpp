@@ -59,6 +59,7 @@ void throw_error(Error error) {
   if (error.remote() != nullptr) throw RemoteException{std::move(error)};
   if (error.code() == Errc::deadline_exceeded) throw DeadlineExceeded{std::move(error)};
   if (error.code() == Errc::cancelled) throw Cancelled{std::move(error)};
+  if (error.code() == Errc::read_only) throw ReadOnly{std::move(error)};
   throw Exception{std::move(error)};
 }
 

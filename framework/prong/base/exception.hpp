@@ -55,6 +55,12 @@ class Cancelled : public Exception {
   using Exception::Exception;
 };
 
+/// A write to a channel that is closed. Source: gitpython async, "ReadOnly".
+class ReadOnly : public Exception {
+ public:
+  using Exception::Exception;
+};
+
 /// A handler threw in the backend an exception whose type is not registered. The backend lives.
 class RemoteException : public Exception {
  public:
