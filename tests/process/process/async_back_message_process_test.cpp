@@ -577,6 +577,7 @@ TEST_F(AsyncBackMessageProcess_, exclogmsg_tells_the_frontend_as_in_the_seed) {
 
 TEST_F(AsyncBackMessageProcess_, stop_lets_what_was_sent_before_it_end) {
   AsyncTestProcess process;
+  process.grace = 20s;
   process.start();
   std::vector<Future<void>> notes;
   for (int i = 0; i < 100; ++i) notes.push_back(process.note_after("n", 100));
@@ -647,6 +648,7 @@ TEST_F(AsyncBackMessageProcess_, stops_in_order_at_any_moment_of_its_work) {
   std::mt19937 random{11};
   for (int round = 0; round < 20; ++round) {
     AsyncTestProcess process;
+    process.grace = 20s;
     process.start();
     std::vector<Future<void>> calls;
     const auto count = random() % 40;

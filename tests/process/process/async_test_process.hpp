@@ -86,7 +86,11 @@ class AsyncTestProcess : public AsyncBackMessageProcess {
   Future<void> spin(Deadline deadline) { return call<&AsyncTestProcess::c__spin>(deadline); }
   Future<void> exit(int code) { return call<&AsyncTestProcess::c__exit>(code); }
 
+  /// How long a stop waits for commands; set before start().
+  std::chrono::nanoseconds grace = std::chrono::milliseconds{500};
+
  protected:
+  [[nodiscard]] std::chrono::nanoseconds stop_grace() const override { return grace; }
   awaitable<int> c__add(int a, int b) { co_return a + b; }
   int c__add_at_once(int a, int b) { return a + b; }
   awaitable<void> c__note_after(const std::string& text, int microseconds) {

@@ -33,10 +33,10 @@ Deadline soon() {
 // An actor that notes what happens to it in a list that all share, and can be told what to do.
 class Actor : public TaskThread {
  public:
-  Actor(Strings& notes, std::string name, TaskThreadOptions options = {})
+  Actor(Strings& notes, std::string name, TaskThreadOptions options = {.stop_grace = 20s})
       : TaskThread{std::move(name), std::move(options)}, notes_{notes} {}
 
-  Actor& add(const std::string& child, TaskThreadOptions options = {}) {
+  Actor& add(const std::string& child, TaskThreadOptions options = {.stop_grace = 20s}) {
     return add_child<Actor>(notes_, child, std::move(options));
   }
   using TaskThread::child_ids;
@@ -100,7 +100,7 @@ class Actor : public TaskThread {
 
 // Runs a tree of an Actor named "root" while `body(root)` uses it; then terminates it.
 template <class Body>
-void with_root(Strings& notes, Body body, TaskThreadOptions options = {}) {
+void with_root(Strings& notes, Body body, TaskThreadOptions options = {.stop_grace = 20s}) {
   boost::asio::io_context context;
   Actor root{notes, "root", std::move(options)};
   boost::asio::co_spawn(context, root.run(), [](std::exception_ptr thrown) {
